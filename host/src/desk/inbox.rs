@@ -1,0 +1,99 @@
+//! What reaches the desk, and from whom. Everything that may move money comes through here.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::{Action, AgentId, VenueFill, VenueOrder};
+
+/// How many messages may wait for the desk. Agents that find it full wait (each on its own
+/// worker); the exchange's reports find it full only if the desk has stalled, which the session
+/// reports and answers with a reconciliation.
+pub const INBOX_CAPACITY: usize = 4_096;
+
+/// A message to the desk.
+#[derive(Debug)]
+pub enum ToDesk {
+    /// What an agent returned from one batch.
+    Actions {
+        /// Whose.
+        agent: AgentId,
+        /// What it wants, in its order.
+        actions: Vec<Action>,
+    },
+    /// An agent went live (first start, swap or restart), with the limits of its settings.
+    AgentUp {
+        /// Which.
+        agent: AgentId,
+        /// Its limits.
+        limits: AgentLimits,
+    },
+    /// An agent was unloaded or quarantined: its orders are to be canceled.
+    AgentDown {
+        /// Which.
+        agent: AgentId,
+        /// Why, for the journal.
+        reason: String,
+    },
+    /// The exchange reported on an order (private WebSocket channel).
+    Order(VenueOrder),
+    /// The exchange reported a fill (private WebSocket channel).
+    Fill(VenueFill),
+    /// The private channel is subscribed again: what was missed must be read over REST.
+    Connected,
+    /// The private channel broke: reports are missing from now on.
+    Disconnected {
+        /// What happened.
+        reason: String,
+    },
+    /// An operator's command.
+    Command(Command),
+}
+
+/// An operator's command, with where to send the answer.
+#[derive(Debug)]
+pub enum Command {
+    /// Stop new orders and cancel the working ones; of one agent, or of all.
+    Halt {
+        /// One agent, or all.
+        agent: Option<AgentId>,
+        /// Why, for the journal.
+        reason: String,
+        /// Answered when the halt is on disk and the cancels are on their way.
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    /// Accept orders again.
+    Resume {
+        /// One agent, or all.
+        agent: Option<AgentId>,
+        /// Answered when it is on disk.
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    /// Tell what the desk knows.
+    Report {
+        /// Receives the report.
+        reply: oneshot::Sender<super::report::Report>,
+    },
+    /// Cancel every working order and stop.
+    Shutdown {
+        /// Answered when no order works any more, or when the time given for it is over.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// What an agent may do, from its settings; zero is nothing, and a missing limit takes the
+/// desk's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AgentLimits {
+    /// The largest position in one market, either direction, working orders included.
+    pub position_per_market: Option<hotpit_units::Quantity>,
+    /// The most dollars at risk over all markets.
+    pub exposure: Option<hotpit_units::Dollars>,
+    /// The largest single order.
+    pub order_quantity: Option<hotpit_units::Quantity>,
+    /// Orders per second.
+    pub orders_per_second: Option<u32>,
+    /// The agent cannot trade while its game is stale.
+    pub requires_game_feed: bool,
+}
+
+/// The sending half of the desk's inbox.
+pub type DeskSender = mpsc::Sender<ToDesk>;

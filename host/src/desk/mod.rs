@@ -1,0 +1,9 @@
+//! placeholder
+pub mod inbox;
+pub mod report;
+pub mod venue;
+pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, ToDesk};
+pub use report::{OrderLine, PositionLine, Report};
+pub use venue::{
+    AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
+};

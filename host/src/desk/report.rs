@@ -1,0 +1,86 @@
+//! [`Report`]: what the desk knows, for people: `hotpit positions`, `hotpit orders`, the summary.
+
+use std::sync::Arc;
+
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AgentId, ClientOrderId, OrderState};
+
+/// The desk at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether new orders are accepted, and if not, why.
+    pub halted: Option<String>,
+    /// Agents that are halted by themselves.
+    pub halted_agents: Vec<AgentId>,
+    /// Whether the desk knows the exchange's state well enough to trade, and if not, why.
+    pub not_ready: Option<String>,
+    /// Intents received.
+    pub intents: u64,
+    /// Intents denied.
+    pub denied: u64,
+    /// Orders sent.
+    pub orders: u64,
+    /// Fills received.
+    pub fills: u64,
+    /// Orders whose outcome is not known at this moment.
+    pub unknown: u64,
+    /// Free cash as the exchange told last, moved by what happened since.
+    pub cash: Dollars,
+    /// Profit and loss of what was closed, fees apart.
+    pub realized: Dollars,
+    /// Profit and loss of open positions at the mid, fees apart; none: some market cannot be
+    /// priced.
+    pub unrealized: Option<Dollars>,
+    /// Fees paid.
+    pub fees: Dollars,
+    /// Positions by agent and market.
+    pub positions: Vec<PositionLine>,
+    /// Orders that may still trade.
+    pub working: Vec<OrderLine>,
+}
+
+/// A position of one agent in one market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionLine {
+    /// Whose; none: placed outside this host.
+    pub agent: Option<AgentId>,
+    /// The market.
+    pub ticker: Arc<str>,
+    /// Signed: more than zero is long YES.
+    pub quantity: Quantity,
+    /// What a contract cost on average.
+    pub average_price: Price,
+    /// The mid that the position is marked at; none: unpriceable.
+    pub mark: Option<Price>,
+    /// Profit and loss of what was closed.
+    pub realized: Dollars,
+    /// Profit and loss at the mark.
+    pub unrealized: Option<Dollars>,
+    /// Fees paid.
+    pub fees: Dollars,
+}
+
+/// An order that may still trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// Whose; none: placed outside this host.
+    pub agent: Option<AgentId>,
+    /// The host's name for it.
+    pub client_order_id: Option<ClientOrderId>,
+    /// The market.
+    pub ticker: Arc<str>,
+    /// Buy or sell YES.
+    pub side: Side,
+    /// The limit.
+    pub price: Price,
+    /// How much in all.
+    pub quantity: Quantity,
+    /// Filled so far.
+    pub filled: Quantity,
+    /// Where it is.
+    pub state: OrderState,
+    /// When it was approved.
+    pub created: Timestamp,
+}
