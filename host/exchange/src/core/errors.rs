@@ -123,8 +123,9 @@ impl ExchangeError {
         match self {
             Self::MarketNotFound(_) | Self::OrderNotFound | Self::OrderNotResting => 404,
             Self::DuplicateClientOrderId(_) | Self::FillOrKillInsufficientVolume => 409,
-            Self::ExchangePaused | Self::TradingPaused => 503,
-            Self::MarketInactive(_)
+            Self::ExchangePaused => 503,
+            Self::TradingPaused
+            | Self::MarketInactive(_)
             | Self::InvalidPrice(_)
             | Self::InvalidCount(_)
             | Self::InvalidOrderSize

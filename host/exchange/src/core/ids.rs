@@ -34,6 +34,9 @@ impl AccountId {
 pub struct Uuid(u128);
 
 impl Uuid {
+    /// All zeros: names nothing.
+    pub(super) const NIL: Self = Self(0);
+
     /// A random UUID (version 4) drawn from `rng`.
     pub fn random(rng: &mut Rng) -> Self {
         let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
+use super::collateral::Resting;
 use super::effects::Fill;
-use super::fees::{self, ceil_to_step};
 use super::ids::{AccountId, MarketKey, Uuid};
-use super::market::{FeeSchedule, Outcome, Shard};
+use super::market::{Outcome, Shard};
 
 /// Whether an account's private history is kept and told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,118 +244,4 @@ impl Account {
     pub fn settlements(&self) -> &[Settlement] {
         &self.settlements
     }
-}
-
-/// The resting orders of one account in one market, each side in the order in which it would be
-/// filled, and what is reserved for them.
-#[derive(Debug, Default)]
-pub(super) struct Resting {
-    pub(super) bids: Vec<Slot>,
-    pub(super) asks: Vec<Slot>,
-    pub(super) reserved: Dollars,
-}
-
-/// A resting order as far as its collateral goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) id: Uuid,
-    pub(super) price: Price,
-    pub(super) place: u64,
-    pub(super) count: Quantity,
-}
-
-impl Resting {
-    pub(super) fn side(&self, side: Side) -> &[Slot] {
-        match side {
-            Side::Bid => &self.bids,
-            Side::Ask => &self.asks,
-        }
-    }
-
-    fn side_mut(&mut self, side: Side) -> &mut Vec<Slot> {
-        match side {
-            Side::Bid => &mut self.bids,
-            Side::Ask => &mut self.asks,
-        }
-    }
-
-    pub(super) fn insert(&mut self, side: Side, slot: Slot) {
-        let slots = self.side_mut(side);
-        let at = slots.partition_point(|other| fills_before(side, other, &slot));
-        slots.insert(at, slot);
-    }
-
-    pub(super) fn remove(&mut self, side: Side, id: Uuid) {
-        self.side_mut(side).retain(|slot| slot.id != id);
-    }
-
-    /// Takes quantity out of a slot; an empty slot goes.
-    pub(super) fn reduce(&mut self, side: Side, id: Uuid, by: Quantity) {
-        let slots = self.side_mut(side);
-        if let Some(slot) = slots.iter_mut().find(|slot| slot.id == id) {
-            slot.count -= by;
-        }
-        slots.retain(|slot| slot.count.is_positive());
-    }
-
-    /// What the resting orders, and one more if given, may need: the cost of what they open with
-    /// a taker's fee. What closes the position needs nothing, because it pays for itself; the
-    /// orders that would be filled first close first.
-    pub(super) fn required(
-        &self,
-        position: Quantity,
-        fees: FeeSchedule,
-        extra: Option<(Side, Slot)>,
-    ) -> Dollars {
-        [Side::Bid, Side::Ask]
-            .into_iter()
-            .map(|side| {
-                let extra =
-                    extra.filter(|(extra_side, _)| *extra_side == side).map(|(_, slot)| slot);
-                self.required_of(side, position, fees, extra)
-            })
-            .fold(Dollars::ZERO, Dollars::saturating_add)
-    }
-
-    fn required_of(
-        &self,
-        side: Side,
-        position: Quantity,
-        fees: FeeSchedule,
-        extra: Option<Slot>,
-    ) -> Dollars {
-        let mut closable = match side {
-            Side::Bid => (-position).max(Quantity::ZERO),
-            Side::Ask => position.max(Quantity::ZERO),
-        };
-        let mut need = |slot: &Slot| {
-            let closing = closable.min(slot.count);
-            closable -= closing;
-            cost_to_open(side, slot.price, slot.count - closing, fees)
-        };
-        let slots = self.side(side);
-        let at = extra.map_or(slots.len(), |extra| {
-            slots.partition_point(|other| fills_before(side, other, &extra))
-        });
-        slots[..at]
-            .iter()
-            .chain(extra.as_ref())
-            .chain(&slots[at..])
-            .map(&mut need)
-            .fold(Dollars::ZERO, Dollars::saturating_add)
-    }
-}
-
-fn fills_before(side: Side, left: &Slot, right: &Slot) -> bool {
-    let better = match side {
-        Side::Bid => left.price > right.price,
-        Side::Ask => left.price < right.price,
-    };
-    better || (left.price == right.price && left.place < right.place)
-}
-
-/// The most that opening this much may cost, fees included.
-fn cost_to_open(side: Side, price: Price, count: Quantity, schedule: FeeSchedule) -> Dollars {
-    let fee = ceil_to_step(fees::trade_fee(schedule, true, price, count));
-    ceil_to_step((leg_price(side, price) * count).saturating_add(fee))
 }

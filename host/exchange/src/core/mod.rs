@@ -25,6 +25,7 @@
 //! without effect; collateral is netted within a market, never across an event's markets.
 
 mod book;
+mod collateral;
 mod commands;
 mod effects;
 mod errors;
@@ -37,6 +38,7 @@ mod listing;
 mod market;
 mod matching;
 mod order;
+mod resting;
 #[cfg(test)]
 mod tests;
 
@@ -123,7 +125,7 @@ pub struct Exchange {
     by_ticker: HashMap<Arc<str>, MarketKey>,
     milestones: Vec<Milestone>,
     accounts: Vec<Account>,
-    /// All orders of members, and the resting orders of background accounts.
+    /// All orders of members, and the resting orders of background accounts. Never iterated.
     orders: HashMap<Uuid, Order>,
     deadlines: BTreeSet<(Timestamp, Deadline)>,
     next_place: u64,
