@@ -6,6 +6,7 @@
 //! Promise: the records of a run, applied in order, give [`Recovered`] without asking anybody. A
 //! record says what *is* after it (state, filled, holding), so applying it needs no arithmetic.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -134,9 +135,9 @@ pub struct OrderEvent {
     pub order: Option<OrderId>,
     /// The market.
     pub ticker: Arc<str>,
-    /// What was heard, as a stable word: `accepted`, `resting`, `fill`, `canceled`, `expired`,
-    /// `executed`, `refused`, `not_sent`, `lost`, `absent`, `cancel_sent`, `cancel_failed`, `recovered`.
-    pub event: String,
+    /// What was heard, as a stable word: `acknowledged`, `canceled`, `expired`, `executed`,
+    /// `refused`, `not_sent`, `lost`, `fill`, `absent`, `cancel_sent`, `cancel_failed`, `recovered`.
+    pub event: Cow<'static, str>,
     /// The state before.
     pub from: OrderState,
     /// The state after.
@@ -218,7 +219,8 @@ pub enum HoldingCause {
         /// What one YES contract paid.
         price: Price,
     },
-    /// The exchange has this position, and the journal, which is new, knows nothing of it.
+    /// The exchange has this position, and the journal, which is new, knows nothing of it; or
+    /// an operator took the exchange's word.
     Adopted,
 }
 
@@ -270,8 +272,8 @@ pub struct Difference {
     /// When it was found.
     pub ts: Timestamp,
     /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`, `position`,
-    /// `cash`, `overfill`, `contradiction`.
-    pub kind: String,
+    /// `cash`, `overfill`, `contradiction`, `bad_report`.
+    pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,
     /// Both sides of it and what is done about it, for people.
