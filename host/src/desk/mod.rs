@@ -1,9 +1,69 @@
-//! placeholder
+//! The desk: the one place where money moves.
+//!
+//! What lives here: the risk manager, the states of orders, who holds what, and the comparison
+//! with the exchange. What never lives here: sockets, files, HTTP, wasm. The exchange is a
+//! [`Venue`], the disk a [`Journal`], and the clock comes with every input.
+//!
+//! # Layout
+//!
+//! - [`Desk`] (`state`) takes an [`Input`] and gives [`Outputs`]; pure and synchronous.
+//!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
+//!   - `reports`: what is heard of orders → [`table`] → new states, fills → `ledger`;
+//!   - `sync` and `reconcile`: the account as the exchange has it, compared and repaired;
+//!   - `upkeep`: what is due; `account`: what agents and people are told.
+//! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
+//! - [`record`]: what is written down before it acts.
+//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents.
+//! - [`dry_run`]: an exchange that is only read.
+//!
+//! # Promises
+//!
+//! 1. No order is sent that the risk manager did not approve: [`Request::Place`] carries an
+//!    [`Approved`](risk::Approved), which only the risk manager makes.
+//! 2. No order is sent before its record is written.
+//! 3. One intent is at most one order: it is sent once, and never again under another name.
+//! 4. An order ends on the exchange's word alone. Until then, and while its outcome is unknown, it
+//!    counts at its worst case.
+//! 5. Fills are booked once, by their id, whatever came first and however often.
+//! 6. Cancels always pass.
+
+mod account;
+mod agent_table;
+pub mod dry_run;
+mod exposure;
+pub mod fees;
+mod holding;
 pub mod inbox;
+mod intents;
+mod io;
+mod ledger;
+mod market_table;
+mod orders;
+mod reconcile;
+pub mod record;
 pub mod report;
+mod reports;
+pub mod risk;
+mod settings;
+pub mod shell;
+mod state;
+mod sync;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 pub mod venue;
+
+pub use dry_run::DryRun;
 pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, ToDesk};
+pub use io::{Input, Outputs, Request};
+pub use market_table::MarketView;
+pub use orders::OrderKey;
+pub use record::{Journal, JournalError, Record, Recovered};
 pub use report::{OrderLine, PositionLine, Report};
+pub use risk::Limits;
+pub use settings::{Settings, Timing};
+pub use state::Desk;
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };

@@ -1,0 +1,132 @@
+//! What the desk tells: an agent its [`Account`], people the [`Report`].
+
+use std::sync::Arc;
+
+use hotpit_units::Dollars;
+
+use super::report::{OrderLine, PositionLine, Report};
+use super::risk::tighter;
+use super::state::Desk;
+use crate::model::{Account, AgentId, OpenOrder, OrderState, Position};
+
+impl Desk {
+    /// An agent's account as of now; of an agent that the desk does not know, an empty one.
+    #[must_use]
+    pub fn account(&self, agent: &AgentId) -> Account {
+        let Some(slot) = self.ledger.agents.find(agent) else { return Account::default() };
+        let positions = self
+            .ledger
+            .stakes_of(slot)
+            .filter_map(|(market, stake)| {
+                let market = self.ledger.markets.get(market).id()?;
+                let holding = &stake.holding;
+                Some(Position {
+                    market,
+                    quantity: holding.quantity,
+                    average_price: holding.average_price(),
+                    realized: holding.realized,
+                    fees: holding.fees,
+                })
+            })
+            .collect();
+        let open_orders = self
+            .orders
+            .open()
+            .filter(|(_, order)| order.agent == slot && !order.state.is_final())
+            .filter_map(|(_, order)| {
+                Some(OpenOrder {
+                    order: order.order?,
+                    market: self.ledger.markets.get(order.market).id()?,
+                    side: order.side,
+                    price: order.price,
+                    remaining: order.remaining(),
+                    state: order.state,
+                })
+            })
+            .collect();
+        let state = self.ledger.agents.get(slot);
+        let limits = &self.settings.limits;
+        let own = tighter(state.limits.exposure, limits.exposure_per_agent);
+        let budget = own
+            .saturating_sub(state.exposure)
+            .min(limits.exposure.saturating_sub(self.ledger.exposure()))
+            .max(Dollars::ZERO);
+        Account { positions, open_orders, budget }
+    }
+
+    /// What the desk knows, for people.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let positions: Vec<PositionLine> = self
+            .ledger
+            .stakes()
+            .filter(|(_, _, stake)| stake.holding != super::record::Holding::default())
+            .map(|(agent, market, stake)| {
+                let market = self.ledger.markets.get(market);
+                let (holding, mark) = (&stake.holding, market.mark());
+                let unrealized = if holding.quantity.is_zero() {
+                    Some(Dollars::ZERO)
+                } else {
+                    mark.map(|mark| holding.unrealized(mark))
+                };
+                PositionLine {
+                    agent: self.agent_name(agent),
+                    ticker: Arc::clone(&market.ticker),
+                    quantity: holding.quantity,
+                    average_price: holding.average_price(),
+                    mark,
+                    realized: holding.realized,
+                    unrealized,
+                    fees: holding.fees,
+                }
+            })
+            .collect();
+        let open = || self.orders.open().map(|(_, order)| order);
+        let working = open()
+            .filter(|order| !order.state.is_final())
+            .map(|order| OrderLine {
+                agent: self.agent_name(order.agent),
+                client_order_id: order.client_order_id.clone(),
+                ticker: Arc::clone(&order.ticker),
+                side: order.side,
+                price: order.price,
+                quantity: order.quantity,
+                filled: order.filled,
+                state: order.state,
+                created: order.created,
+            })
+            .collect();
+        let unknown = open().filter(|order| order.state == OrderState::Unknown).count();
+        Report {
+            halted: if self.stopping {
+                Some("shutting down".to_owned())
+            } else {
+                self.halted.clone()
+            },
+            halted_agents: self
+                .ledger
+                .agents
+                .iter()
+                .filter(|(_, agent)| agent.halted.is_some())
+                .filter_map(|(_, agent)| agent.name.clone())
+                .collect(),
+            not_ready: self.sync.not_ready().map(str::to_owned),
+            intents: self.counts.intents,
+            denied: self.counts.denied,
+            orders: self.counts.orders,
+            fills: self.counts.fills,
+            unknown: u64::try_from(unknown).unwrap_or(u64::MAX),
+            cash: self.ledger.cash(),
+            realized: positions.iter().map(|line| line.realized).sum(),
+            unrealized: total(positions.iter().map(|line| line.unrealized)),
+            fees: positions.iter().map(|line| line.fees).sum(),
+            positions,
+            working,
+        }
+    }
+}
+
+/// The sum, or none if a part is not known.
+fn total(mut parts: impl Iterator<Item = Option<Dollars>>) -> Option<Dollars> {
+    parts.try_fold(Dollars::ZERO, |sum, part| part.map(|part| sum + part))
+}

@@ -1,0 +1,305 @@
+//! What agents want: intents go to the risk manager, cancels always pass.
+
+use std::sync::Arc;
+
+use hotpit_units::{Quantity, Timestamp};
+
+use super::exposure::Working;
+use super::io::{Outputs, Request};
+use super::orders::{Cancel, Order, OrderKey, Query};
+use super::record::{CommandGiven, Decision, Intent, OrderEvent, Record};
+use super::risk::{self, Approved, Denial, Question};
+use super::state::Desk;
+use super::venue::CancelRequest;
+use crate::model::{
+    Action, AgentId, ClientOrderId, MarketId, NewOrder, Notice, OrderId, OrderState, OrderUpdate,
+};
+
+impl Desk {
+    pub(super) fn act(
+        &mut self,
+        agent: &AgentId,
+        actions: &[Action],
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        for action in actions {
+            match action {
+                Action::Place(order) => self.place(agent, order, now, out),
+                Action::Cancel(order) => self.cancel_one(agent, *order, now, out),
+                Action::CancelAll(market) => self.cancel_all(agent, *market, now, out),
+                // Timers are the agents' own affair.
+                Action::WakeAt(_) => {}
+            }
+        }
+    }
+
+    fn place(&mut self, agent: &AgentId, order: &NewOrder, now: Timestamp, out: &mut Outputs) {
+        self.counts.intents += 1;
+        match self.decide(agent, order, now) {
+            Ok(approved) => self.send(agent, order, approved, now, out),
+            Err(denial) => self.deny(agent, order, &denial, now, out),
+        }
+    }
+
+    /// Asks the risk manager. Changes nothing but the next client order id.
+    pub(super) fn decide(
+        &mut self,
+        name: &AgentId,
+        order: &NewOrder,
+        now: Timestamp,
+    ) -> Result<Approved, Denial> {
+        let agent = self.ledger.agents.find(name);
+        let market = self.ledger.markets.by_id(order.market);
+        let stake = match (agent, market) {
+            (Some(agent), Some(market)) => self.ledger.stake(agent, market),
+            (Some(_), None) | (None, Some(_)) | (None, None) => super::ledger::Stake::default(),
+        };
+        let halted = if self.stopping { Some("shutting down") } else { self.halted.as_deref() };
+        let question = Question {
+            now,
+            order,
+            limits: &self.settings.limits,
+            halted,
+            not_ready: self.sync.not_ready(),
+            agent: agent.map(|slot| self.ledger.agents.get(slot)),
+            market: market.map(|slot| self.ledger.markets.get(slot)),
+            holding: stake.holding,
+            working: stake.working,
+            exposure: self.ledger.exposure(),
+            open_orders: self.ledger.open_orders(),
+            free_cash: self.ledger.free_cash(),
+        };
+        let approved = risk::decide(&question, || client_order_id(&self.nonce, self.next_name))?;
+        self.next_name += 1;
+        Ok(approved)
+    }
+
+    fn send(
+        &mut self,
+        name: &AgentId,
+        order: &NewOrder,
+        approved: Approved,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        self.counts.orders += 1;
+        let request = approved.request();
+        let decision = Decision::Approved {
+            client_order_id: request.client_order_id.clone(),
+            exchange_index: request.exchange_index,
+        };
+        let ticker = Arc::clone(&request.ticker);
+        let agent = self.ledger.agents.slot(name);
+        let of_agent = self.ledger.agents.get_mut(agent);
+        of_agent.order_ids.insert(order.order);
+        let per_second = risk::rate::limit(of_agent, &self.settings.limits);
+        of_agent.rate.take(now, per_second);
+        let key = self.orders.insert(Order {
+            agent,
+            market: self.ledger.markets.slot(&ticker),
+            ticker: Arc::clone(&ticker),
+            order: Some(order.order),
+            client_order_id: Some(request.client_order_id.clone()),
+            venue_order_id: None,
+            exchange_index: request.exchange_index,
+            side: order.side,
+            price: order.price,
+            quantity: order.quantity,
+            post_only: order.post_only,
+            state: OrderState::Sent,
+            filled: Quantity::ZERO,
+            booked: Quantity::ZERO,
+            created: now,
+            heard: now,
+            cancel: Cancel::Idle,
+            query: Query::Idle,
+            recovered: false,
+            committed: Working::default(),
+            listed: false,
+        });
+        self.recount(key);
+        out.records.push(intent(name, order, Some(ticker), now, decision));
+        out.requests.push(Request::Place { order: key, approved });
+        let update = update(order, OrderState::Sent, order.quantity, String::new(), now);
+        out.notices.push((name.clone(), update));
+    }
+
+    fn deny(
+        &mut self,
+        name: &AgentId,
+        order: &NewOrder,
+        denial: &Denial,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        self.counts.denied += 1;
+        if let Some(agent) = self.ledger.agents.find(name) {
+            self.ledger.agents.get_mut(agent).order_ids.insert(order.order);
+        }
+        let reason = denial.to_string();
+        let ticker = self.ledger.markets.by_id(order.market);
+        let ticker = ticker.map(|slot| Arc::clone(&self.ledger.markets.get(slot).ticker));
+        let decision = Decision::Denied { reason: reason.clone() };
+        out.records.push(intent(name, order, ticker, now, decision));
+        let update = update(order, OrderState::Denied, Quantity::ZERO, reason, now);
+        out.notices.push((name.clone(), update));
+    }
+
+    fn cancel_one(&mut self, name: &AgentId, order: OrderId, now: Timestamp, out: &mut Outputs) {
+        let command = format!("cancel {}", order.0);
+        command_given(name, command, now, out);
+        let Some(agent) = self.ledger.agents.find(name) else { return };
+        if let Some(key) = self.orders.of_agent(agent, order) {
+            self.want_cancel(key, now, out);
+        }
+    }
+
+    fn cancel_all(
+        &mut self,
+        name: &AgentId,
+        market: Option<MarketId>,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let command = match market {
+            Some(market) => format!("cancel-all market={}", market.0),
+            None => "cancel-all".to_owned(),
+        };
+        command_given(name, command, now, out);
+        let Some(agent) = self.ledger.agents.find(name) else { return };
+        match market {
+            None => self.cancel_where(|order| order.agent == agent, now, out),
+            Some(id) => {
+                let Some(slot) = self.ledger.markets.by_id(id) else { return };
+                let theirs = |order: &Order| order.agent == agent && order.market == slot;
+                self.cancel_where(theirs, now, out);
+            }
+        }
+    }
+
+    /// Cancels the orders of this host that `which` picks; those from outside are never touched.
+    pub(super) fn cancel_where(
+        &mut self,
+        which: impl Fn(&Order) -> bool,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let keys: Vec<OrderKey> = self
+            .orders
+            .open()
+            .filter(|(_, order)| !order.is_external() && which(order))
+            .map(|(key, _)| key)
+            .collect();
+        for key in keys {
+            self.want_cancel(key, now, out);
+        }
+    }
+
+    /// From here on the order is to be canceled: at once if the exchange's name for it is known,
+    /// else as soon as it is.
+    fn want_cancel(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        match order.cancel {
+            _ if order.state.is_final() => return,
+            Cancel::InFlight { .. } => return,
+            Cancel::Idle => order.cancel = Cancel::Due { at: now, attempt: 0 },
+            Cancel::Due { attempt, .. } => order.cancel = Cancel::Due { at: now, attempt },
+        }
+        self.send_cancel(key, now, out);
+    }
+
+    /// Sends the cancel of an order if it is due and can be sent.
+    pub(super) fn send_cancel(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        let attempt = match order.cancel {
+            Cancel::Due { at, attempt } if at <= now && !order.state.is_final() => attempt,
+            Cancel::Idle | Cancel::Due { .. } | Cancel::InFlight { .. } => return,
+        };
+        let Some(venue_order_id) = order.venue_order_id.clone() else { return };
+        order.cancel = Cancel::InFlight { attempt };
+        let request = CancelRequest {
+            venue_order_id,
+            ticker: Arc::clone(&order.ticker),
+            exchange_index: order.exchange_index,
+        };
+        self.note(key, "cancel_sent", String::new(), now, out);
+        out.requests.push(Request::Cancel { order: key, request });
+    }
+
+    /// Writes a row of an order's history that does not change its state.
+    pub(super) fn note(
+        &self,
+        key: OrderKey,
+        event: &'static str,
+        reason: String,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let Some(order) = self.orders.get(key) else { return };
+        out.records.push(Record::Order(OrderEvent {
+            ts: now,
+            client_order_id: order.client_order_id.clone(),
+            venue_order_id: order.venue_order_id.clone(),
+            agent: self.agent_name(order.agent),
+            order: order.order,
+            ticker: Arc::clone(&order.ticker),
+            event: event.into(),
+            from: order.state,
+            state: order.state,
+            filled: order.filled,
+            reason,
+        }));
+    }
+}
+
+/// Our name for an order: what no other run begins with, and a number that no other order of this
+/// run has.
+fn client_order_id(nonce: &str, number: u64) -> ClientOrderId {
+    format!("{nonce}-{number}").into()
+}
+
+fn command_given(name: &AgentId, command: String, now: Timestamp, out: &mut Outputs) {
+    let agent = Some(name.clone());
+    out.records.push(Record::Command(CommandGiven { ts: now, agent, command }));
+}
+
+fn intent(
+    agent: &AgentId,
+    order: &NewOrder,
+    ticker: Option<Arc<str>>,
+    now: Timestamp,
+    decision: Decision,
+) -> Record {
+    Record::Intent(Intent {
+        ts: now,
+        agent: agent.clone(),
+        order: order.order,
+        ticker,
+        side: order.side,
+        price: order.price,
+        quantity: order.quantity,
+        time_in_force: order.time_in_force,
+        post_only: order.post_only,
+        expires: order.expires,
+        decision,
+    })
+}
+
+fn update(
+    order: &NewOrder,
+    state: OrderState,
+    remaining: Quantity,
+    reason: String,
+    now: Timestamp,
+) -> Notice {
+    Notice::Order(OrderUpdate {
+        order: order.order,
+        market: order.market,
+        state,
+        filled: Quantity::ZERO,
+        remaining,
+        reason,
+        ts: now,
+    })
+}

@@ -1,0 +1,160 @@
+//! What goes into the desk and what comes out of it.
+
+use hotpit_units::Timestamp;
+
+use super::inbox::AgentLimits;
+use super::market_table::MarketView;
+use super::orders::OrderKey;
+use super::record::Record;
+use super::risk::Approved;
+use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
+use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder};
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A market as the cache has it now.
+    Market(MarketView),
+    /// What an agent returned from one batch. The markets that it names were sent before as
+    /// [`Input::Market`].
+    Actions {
+        /// Whose.
+        agent: AgentId,
+        /// What it wants, in its order.
+        actions: Vec<Action>,
+    },
+    /// An agent went live, or its limits changed.
+    AgentUp {
+        /// Which.
+        agent: AgentId,
+        /// Its limits.
+        limits: AgentLimits,
+    },
+    /// An agent is gone: its orders are canceled.
+    AgentDown {
+        /// Which.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// How a [`Request::Place`] ended.
+    Placed {
+        /// The order.
+        order: OrderKey,
+        /// The outcome.
+        outcome: PlaceOutcome,
+    },
+    /// How a [`Request::Cancel`] ended.
+    Canceled {
+        /// The order.
+        order: OrderKey,
+        /// The outcome.
+        outcome: CancelOutcome,
+    },
+    /// What a [`Request::Find`] found.
+    Found {
+        /// The order.
+        order: OrderKey,
+        /// When the exchange was asked.
+        asked_at: Timestamp,
+        /// What it said.
+        result: Result<Option<VenueOrder>, ReadError>,
+    },
+    /// What a [`Request::ReadAccount`] read.
+    Account(Result<AccountSnapshot, ReadError>),
+    /// The exchange reported on an order.
+    Order(VenueOrder),
+    /// The exchange reported a fill.
+    Fill(VenueFill),
+    /// The private channel is subscribed again.
+    Connected,
+    /// The private channel broke.
+    Disconnected {
+        /// What happened.
+        reason: String,
+    },
+    /// New orders are to stop, and the working ones to be canceled.
+    Halt {
+        /// One agent, or all.
+        agent: Option<AgentId>,
+        /// Why.
+        reason: String,
+    },
+    /// New orders are welcome again. Of all: the exchange's word on positions that do not agree
+    /// is taken over.
+    Resume {
+        /// One agent, or all.
+        agent: Option<AgentId>,
+    },
+    /// Every order is to be canceled; no new one is accepted any more.
+    Shutdown,
+    /// The journal does not write: nothing that it should have can be relied on.
+    JournalFailed {
+        /// What happened.
+        reason: String,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// What follows from an input. To be carried out in this order: records are written; only then
+/// requests are sent and notices delivered.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// What is to be written down.
+    pub records: Vec<Record>,
+    /// What is to be asked of the exchange.
+    pub requests: Vec<Request>,
+    /// What agents are to be told, in order.
+    pub notices: Vec<(AgentId, Notice)>,
+}
+
+impl Outputs {
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.requests.clear();
+        self.notices.clear();
+    }
+
+    /// Whether nothing follows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.requests.is_empty() && self.notices.is_empty()
+    }
+}
+
+/// Something to ask of the exchange. The answer comes back as an [`Input`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Place an order: [`Input::Placed`].
+    Place {
+        /// The order.
+        order: OrderKey,
+        /// The request, with the proof that it may be sent.
+        approved: Approved,
+    },
+    /// Cancel an order: [`Input::Canceled`].
+    Cancel {
+        /// The order.
+        order: OrderKey,
+        /// The request.
+        request: CancelRequest,
+    },
+    /// Look for an order: [`Input::Found`].
+    Find {
+        /// The order.
+        order: OrderKey,
+        /// Our name for it.
+        client_order_id: ClientOrderId,
+        /// Its market.
+        ticker: std::sync::Arc<str>,
+        /// When it was approved.
+        placed_at: Timestamp,
+    },
+    /// Read the account: [`Input::Account`].
+    ReadAccount {
+        /// Fills since when.
+        fills_since: Timestamp,
+    },
+}

@@ -1,0 +1,281 @@
+//! [`Ledger`]: who holds what, what orders may still do to it, and the cash.
+//!
+//! Sums are kept as things change, so that a risk decision adds nothing up. Two identities hold
+//! after every call, and the tests recompute both from nothing:
+//!
+//! - **Cash is conserved**: cash + Σ cost of holdings + Σ collateral of the account's net
+//!   positions − Σ realized + Σ fees is what it was at the beginning. (The exchange nets the
+//!   agents' positions in a market, so collateral is kept for the net position alone.)
+//! - **Exposure is never under-counted**: the total is the sum over agents and markets of the
+//!   worst case of holding and orders.
+
+use std::collections::BTreeMap;
+
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+
+use super::agent_table::{AgentSlot, AgentTable};
+use super::exposure::{Working, worst_case};
+use super::holding::{collateral, signed};
+use super::market_table::{MarketSlot, MarketTable};
+use super::record::Holding;
+
+/// One agent in one market.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stake {
+    pub(super) holding: Holding,
+    pub(super) working: Working,
+    /// The worst case of both.
+    exposure: Dollars,
+}
+
+/// Holdings, commitments and cash.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) markets: MarketTable,
+    pub(super) agents: AgentTable,
+    stakes: BTreeMap<(AgentSlot, MarketSlot), Stake>,
+    /// What the exchange said last, moved by what happened since.
+    cash: Dollars,
+    /// What all working orders may take.
+    reserved: Dollars,
+    exposure: Dollars,
+    open_orders: u32,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        Self {
+            markets: MarketTable::default(),
+            agents: AgentTable::new(),
+            stakes: BTreeMap::new(),
+            cash: Dollars::ZERO,
+            reserved: Dollars::ZERO,
+            exposure: Dollars::ZERO,
+            open_orders: 0,
+        }
+    }
+
+    pub(super) fn cash(&self) -> Dollars {
+        self.cash
+    }
+
+    /// Takes the exchange's word for the cash.
+    pub(super) fn set_cash(&mut self, cash: Dollars) {
+        self.cash = cash;
+    }
+
+    /// Cash that no working order may take.
+    pub(super) fn free_cash(&self) -> Dollars {
+        self.cash.saturating_sub(self.reserved)
+    }
+
+    /// What everybody together can lose.
+    pub(super) fn exposure(&self) -> Dollars {
+        self.exposure
+    }
+
+    /// Orders that may still trade.
+    pub(super) fn open_orders(&self) -> u32 {
+        self.open_orders
+    }
+
+    pub(super) fn stake(&self, agent: AgentSlot, market: MarketSlot) -> Stake {
+        self.stakes.get(&(agent, market)).copied().unwrap_or_default()
+    }
+
+    /// Every stake, by agent and market.
+    pub(super) fn stakes(&self) -> impl Iterator<Item = (AgentSlot, MarketSlot, &Stake)> {
+        self.stakes.iter().map(|((agent, market), stake)| (*agent, *market, stake))
+    }
+
+    /// The stakes of one agent.
+    pub(super) fn stakes_of(&self, agent: AgentSlot) -> impl Iterator<Item = (MarketSlot, &Stake)> {
+        let all = (agent, MarketSlot::FIRST)..=(agent, MarketSlot::LAST);
+        self.stakes.range(all).map(|((_, market), stake)| (*market, stake))
+    }
+
+    /// An order may now trade `after` instead of `before`.
+    pub(super) fn commit(
+        &mut self,
+        agent: AgentSlot,
+        market: MarketSlot,
+        before: &Working,
+        after: &Working,
+    ) {
+        let of_market = &mut self.markets.get_mut(market).working;
+        of_market.remove(before);
+        of_market.add(after);
+        self.reserved = self.reserved - before.reserved() + after.reserved();
+        let of_agent = self.agents.get_mut(agent);
+        of_agent.open_orders = of_agent.open_orders.saturating_sub(before.orders) + after.orders;
+        self.open_orders = self.open_orders.saturating_sub(before.orders) + after.orders;
+        self.change(agent, market, |stake| {
+            stake.working.remove(before);
+            stake.working.add(after);
+        });
+    }
+
+    /// Books a fill; returns what the agent holds after it.
+    pub(super) fn trade(&mut self, agent: AgentSlot, market: MarketSlot, trade: Trade) -> Holding {
+        let Trade { side, price, quantity, fee, now } = trade;
+        let change = signed(side, quantity);
+        let of_market = self.markets.get_mut(market);
+        let kept = collateral(of_market.held);
+        of_market.held += change;
+        of_market.traded = now;
+        let keeps = collateral(of_market.held);
+        self.cash = self.cash - price * change - (keeps - kept) - fee;
+        self.change(agent, market, |stake| stake.holding.trade(side, price, quantity, fee))
+    }
+
+    /// A market paid out: closes every holding in it. Returns who held what after it.
+    pub(super) fn settle(&mut self, market: MarketSlot, price: Price) -> Vec<(AgentSlot, Holding)> {
+        let of_market = self.markets.get_mut(market);
+        self.cash += price * of_market.held + collateral(of_market.held);
+        of_market.held = Quantity::ZERO;
+        let holders: Vec<AgentSlot> = self
+            .stakes
+            .iter()
+            .filter(|((_, at), stake)| *at == market && !stake.holding.quantity.is_zero())
+            .map(|((agent, _), _)| *agent)
+            .collect();
+        holders
+            .into_iter()
+            .map(|agent| (agent, self.change(agent, market, |stake| stake.holding.settle(price))))
+            .collect()
+    }
+
+    /// Puts a holding in place that was made before this run, or outside this host: the cash of
+    /// it has moved already.
+    pub(super) fn restore(&mut self, agent: AgentSlot, market: MarketSlot, holding: Holding) {
+        let before = self.stake(agent, market).holding.quantity;
+        let of_market = self.markets.get_mut(market);
+        of_market.held = of_market.held - before + holding.quantity;
+        self.change(agent, market, |stake| stake.holding = holding);
+    }
+
+    fn change(
+        &mut self,
+        agent: AgentSlot,
+        market: MarketSlot,
+        change: impl FnOnce(&mut Stake),
+    ) -> Holding {
+        let stake = self.stakes.entry((agent, market)).or_default();
+        let before = stake.exposure;
+        change(stake);
+        stake.exposure = worst_case(&stake.holding, &stake.working);
+        let by = stake.exposure - before;
+        self.exposure += by;
+        self.agents.get_mut(agent).exposure += by;
+        stake.holding
+    }
+}
+
+/// What is booked of a fill.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trade {
+    pub(super) side: Side,
+    pub(super) price: Price,
+    pub(super) quantity: Quantity,
+    pub(super) fee: Dollars,
+    pub(super) now: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::desk::agent_table::EXTERNAL;
+
+    fn price(raw: u32) -> Price {
+        Price::from_raw(raw)
+    }
+
+    /// The left side of the identity in the module's documentation.
+    fn conserved(ledger: &Ledger) -> Dollars {
+        let kept: Dollars = ledger.markets.iter().map(|(_, market)| collateral(market.held)).sum();
+        let held: Dollars = ledger
+            .stakes()
+            .map(|(_, _, stake)| stake.holding.cost - stake.holding.realized + stake.holding.fees)
+            .sum();
+        ledger.cash() + held + kept
+    }
+
+    #[test]
+    fn agents_on_both_sides_tie_up_no_collateral() {
+        let mut ledger = Ledger::new();
+        ledger.set_cash(Dollars::from_dollars(10));
+        let market = ledger.markets.slot(&Arc::from("KX-1"));
+        let (long, short) =
+            (ledger.agents.slot(&"long".into()), ledger.agents.slot(&"short".into()));
+        let trade = |side| Trade {
+            side,
+            price: price(4_000),
+            quantity: Quantity::from_contracts(5),
+            fee: Dollars::ZERO,
+            now: Timestamp::EPOCH,
+        };
+        ledger.trade(long, market, trade(Side::Bid));
+        assert_eq!(ledger.cash(), Dollars::from_dollars(8));
+        ledger.trade(short, market, trade(Side::Ask));
+        assert_eq!(ledger.cash(), Dollars::from_dollars(10));
+        assert_eq!(ledger.exposure(), Dollars::from_dollars(5));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Trade { agent: u8, market: u8, is_bid: bool, price: u32, quantity: i64, fee: i64 },
+        Settle { market: u8, price: u32 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            9 => (0_u8..3, 0_u8..3, any::<bool>(), 1_u32..10_000, 1_i64..50_000, 0_i64..10_000)
+                .prop_map(|(agent, market, is_bid, price, quantity, fee)| Step::Trade {
+                    agent, market, is_bid, price, quantity, fee,
+                }),
+            1 => (0_u8..3, 0_u32..=10_000)
+                .prop_map(|(market, price)| Step::Settle { market, price }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn cash_is_conserved(steps in prop::collection::vec(step(), 0..80)) {
+            let mut ledger = Ledger::new();
+            ledger.set_cash(Dollars::from_dollars(1_000));
+            let agents =
+                [EXTERNAL, ledger.agents.slot(&"a".into()), ledger.agents.slot(&"b".into())];
+            let markets: Vec<_> =
+                (0..3).map(|n| ledger.markets.slot(&Arc::from(format!("KX-{n}")))).collect();
+            for step in steps {
+                match step {
+                    Step::Trade { agent, market, is_bid, price: at, quantity, fee } => {
+                        let trade = Trade {
+                            side: if is_bid { Side::Bid } else { Side::Ask },
+                            price: price(at),
+                            quantity: Quantity::from_raw(quantity),
+                            fee: Dollars::from_raw(fee),
+                            now: Timestamp::EPOCH,
+                        };
+                        ledger.trade(agents[agent as usize], markets[market as usize], trade);
+                    }
+                    Step::Settle { market, price: at } => {
+                        ledger.settle(markets[market as usize], price(at));
+                    }
+                }
+                prop_assert_eq!(conserved(&ledger), Dollars::from_dollars(1_000));
+                for (slot, market) in ledger.markets.iter() {
+                    let sum: Quantity = ledger.stakes()
+                        .filter(|(_, at, _)| *at == slot)
+                        .map(|(_, _, stake)| stake.holding.quantity)
+                        .sum();
+                    prop_assert_eq!(sum, market.held);
+                }
+            }
+        }
+    }
+}

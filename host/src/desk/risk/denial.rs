@@ -1,0 +1,260 @@
+//! [`Denial`]: why an intent did not become an order.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_units::{Dollars, Price, Quantity};
+
+use crate::model::{MarketId, MarketStatus, OrderId};
+
+/// Why an intent did not become an order. Its text is a stable code, a colon, and the numbers
+/// that decided: `POSITION_LIMIT: market=KX-1 position=90.00 order=20.00 limit=100.00`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// New orders are stopped.
+    Halted {
+        /// Why.
+        reason: String,
+    },
+    /// New orders of this agent are stopped.
+    AgentHalted {
+        /// Why.
+        reason: String,
+    },
+    /// The agent is not running.
+    AgentNotLive,
+    /// The handle stands for no market.
+    MarketUnknown {
+        /// The handle.
+        market: MarketId,
+    },
+    /// The market does not trade.
+    MarketNotOpen {
+        /// The market.
+        market: Arc<str>,
+        /// Where it is.
+        status: MarketStatus,
+    },
+    /// The market's trading time is over, whatever its status says.
+    MarketClosed {
+        /// The market.
+        market: Arc<str>,
+    },
+    /// The book is being rebuilt.
+    BookNotSynced {
+        /// The market.
+        market: Arc<str>,
+    },
+    /// The book has not been heard of for too long.
+    BookStale {
+        /// The market.
+        market: Arc<str>,
+        /// How old it is.
+        age: Duration,
+        /// How old it may be.
+        limit: Duration,
+    },
+    /// The agent requires its game, and the game is stale or not followed.
+    GameStale {
+        /// The market.
+        market: Arc<str>,
+        /// How old the game's state is; none: no game is known for the market.
+        age: Option<Duration>,
+        /// How old it may be.
+        limit: Duration,
+    },
+    /// The desk does not know the exchange's state.
+    NotReady {
+        /// Why.
+        reason: String,
+    },
+    /// The agent has used the number before.
+    OrderIdUsed {
+        /// The number.
+        order: OrderId,
+    },
+    /// The market has no such price.
+    PriceOffGrid {
+        /// The market.
+        market: Arc<str>,
+        /// The price.
+        price: Price,
+    },
+    /// The quantity is zero or less.
+    QuantityInvalid {
+        /// The quantity.
+        order: Quantity,
+    },
+    /// The order is larger than an order may be.
+    OrderLimit {
+        /// The quantity.
+        order: Quantity,
+        /// How large it may be.
+        limit: Quantity,
+    },
+    /// The expiry is over, or does not go with the time in force.
+    ExpiryInvalid {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Post-only contradicts an order that must trade at once.
+    PostOnlyInvalid,
+    /// The order costs more than an order may.
+    CostLimit {
+        /// What it costs on its leg.
+        cost: Dollars,
+        /// What it may cost.
+        limit: Dollars,
+    },
+    /// There is not enough free cash.
+    Cash {
+        /// What the order takes, fees included.
+        cost: Dollars,
+        /// What is free: cash less what working orders take.
+        free: Dollars,
+    },
+    /// It could trade with an order of this host.
+    SelfMatch {
+        /// The market.
+        market: Arc<str>,
+        /// The price.
+        price: Price,
+        /// The best price of own orders on the other side.
+        own: Price,
+    },
+    /// Too many orders are open.
+    OpenOrders {
+        /// Whose orders are meant: `agent` or `all`.
+        scope: &'static str,
+        /// How many are open.
+        open: u32,
+        /// How many may be.
+        limit: u32,
+    },
+    /// The position could become too large.
+    Position {
+        /// Whose position is meant: `agent` or `all`.
+        scope: &'static str,
+        /// The market.
+        market: Arc<str>,
+        /// The position, signed, with every working order of the same side.
+        position: Quantity,
+        /// The order.
+        order: Quantity,
+        /// How large it may be.
+        limit: Quantity,
+    },
+    /// Too much could be lost.
+    Exposure {
+        /// Whose exposure is meant: `agent` or `all`.
+        scope: &'static str,
+        /// What can be lost now.
+        exposure: Dollars,
+        /// What the order adds.
+        order: Dollars,
+        /// What may be lost.
+        limit: Dollars,
+    },
+    /// The agent sends too fast.
+    OrderRate {
+        /// Orders per second that it may send.
+        limit: u32,
+    },
+    /// It would take liquidity, and must not.
+    PostOnlyCross {
+        /// The market.
+        market: Arc<str>,
+        /// The price.
+        price: Price,
+        /// The best price on the other side.
+        best: Price,
+    },
+}
+
+impl Denial {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Halted { .. } => "HALTED",
+            Self::AgentHalted { .. } => "AGENT_HALTED",
+            Self::AgentNotLive => "AGENT_NOT_LIVE",
+            Self::MarketUnknown { .. } => "MARKET_UNKNOWN",
+            Self::MarketNotOpen { .. } => "MARKET_NOT_OPEN",
+            Self::MarketClosed { .. } => "MARKET_CLOSED",
+            Self::BookNotSynced { .. } => "BOOK_NOT_SYNCED",
+            Self::BookStale { .. } => "BOOK_STALE",
+            Self::GameStale { .. } => "GAME_STALE",
+            Self::NotReady { .. } => "NOT_READY",
+            Self::OrderIdUsed { .. } => "ORDER_ID_USED",
+            Self::PriceOffGrid { .. } => "PRICE_OFF_GRID",
+            Self::QuantityInvalid { .. } => "QUANTITY_INVALID",
+            Self::OrderLimit { .. } => "ORDER_LIMIT",
+            Self::ExpiryInvalid { .. } => "EXPIRY_INVALID",
+            Self::PostOnlyInvalid => "POST_ONLY_INVALID",
+            Self::CostLimit { .. } => "COST_LIMIT",
+            Self::Cash { .. } => "CASH_SHORT",
+            Self::SelfMatch { .. } => "SELF_MATCH",
+            Self::OpenOrders { .. } => "OPEN_ORDERS_LIMIT",
+            Self::Position { .. } => "POSITION_LIMIT",
+            Self::Exposure { .. } => "EXPOSURE_LIMIT",
+            Self::OrderRate { .. } => "ORDER_RATE",
+            Self::PostOnlyCross { .. } => "POST_ONLY_CROSS",
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())?;
+        match self {
+            Self::AgentNotLive | Self::PostOnlyInvalid => Ok(()),
+            Self::Halted { reason } | Self::AgentHalted { reason } | Self::NotReady { reason } => {
+                write!(f, ": {reason}")
+            }
+            Self::MarketUnknown { market } => write!(f, ": market={}", market.0),
+            Self::MarketNotOpen { market, status } => {
+                write!(f, ": market={market} status={status:?}")
+            }
+            Self::MarketClosed { market } | Self::BookNotSynced { market } => {
+                write!(f, ": market={market}")
+            }
+            Self::BookStale { market, age, limit } => {
+                let (age, limit) = (age.as_millis(), limit.as_millis());
+                write!(f, ": market={market} age_ms={age} limit_ms={limit}")
+            }
+            Self::GameStale { market, age: Some(age), limit } => {
+                let (age, limit) = (age.as_millis(), limit.as_millis());
+                write!(f, ": market={market} age_ms={age} limit_ms={limit}")
+            }
+            Self::GameStale { market, age: None, limit } => {
+                write!(f, ": market={market} age_ms=none limit_ms={}", limit.as_millis())
+            }
+            Self::OrderIdUsed { order } => write!(f, ": order={}", order.0),
+            Self::PriceOffGrid { market, price } => write!(f, ": market={market} price={price}"),
+            Self::QuantityInvalid { order } => write!(f, ": order={order}"),
+            Self::OrderLimit { order, limit } => write!(f, ": order={order} limit={limit}"),
+            Self::ExpiryInvalid { why } => write!(f, ": {why}"),
+            Self::CostLimit { cost, limit } => write!(f, ": cost={cost} limit={limit}"),
+            Self::Cash { cost, free } => write!(f, ": cost={cost} free={free}"),
+            Self::SelfMatch { market, price, own } => {
+                write!(f, ": market={market} price={price} own={own}")
+            }
+            Self::OpenOrders { scope, open, limit } => {
+                write!(f, ": scope={scope} open={open} limit={limit}")
+            }
+            Self::Position { scope, market, position, order, limit } => write!(
+                f,
+                ": market={market} position={position} order={order} limit={limit} scope={scope}"
+            ),
+            Self::Exposure { scope, exposure, order, limit } => {
+                write!(f, ": exposure={exposure} order={order} limit={limit} scope={scope}")
+            }
+            Self::OrderRate { limit } => write!(f, ": limit={limit}"),
+            Self::PostOnlyCross { market, price, best } => {
+                write!(f, ": market={market} price={price} best={best}")
+            }
+        }
+    }
+}

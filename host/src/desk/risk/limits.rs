@@ -1,0 +1,132 @@
+//! [`Limits`]: what the operator allows.
+
+use std::fmt;
+use std::time::Duration;
+
+use hotpit_units::{Dollars, Quantity};
+use serde::Deserialize;
+
+/// What the risk manager allows, over all agents and for each. An agent's own settings can
+/// tighten what is said here, never widen it. The defaults are meant for a small account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The largest single order, in contracts.
+    pub order_quantity: Quantity,
+    /// The most that a single order may cost on its own leg, in dollars: price × quantity of a
+    /// buy, ($1 − price) × quantity of a sell.
+    pub order_cost: Dollars,
+    /// The largest position in one market, either direction, working orders included, in
+    /// contracts: for each agent, and for all together.
+    pub position_per_market: Quantity,
+    /// The most that one agent can lose over all markets, in dollars: positions and orders at
+    /// their worst case.
+    pub exposure_per_agent: Dollars,
+    /// The most that all agents together can lose, in dollars, positions from outside this host
+    /// included.
+    pub exposure: Dollars,
+    /// Orders of one agent that may trade at the same time.
+    pub open_orders_per_agent: u32,
+    /// Orders of all agents that may trade at the same time.
+    pub open_orders: u32,
+    /// Orders per second of one agent. A second's worth may come at once.
+    pub orders_per_second: u32,
+    /// How old the last proof that a book is right may be, in milliseconds.
+    pub book_age_ms_max: u64,
+    /// How old the state of a game may be for an agent that requires it, in milliseconds.
+    pub game_age_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            order_quantity: Quantity::from_contracts(25),
+            order_cost: Dollars::from_dollars(20),
+            position_per_market: Quantity::from_contracts(100),
+            exposure_per_agent: Dollars::from_dollars(100),
+            exposure: Dollars::from_dollars(200),
+            open_orders_per_agent: 40,
+            open_orders: 200,
+            orders_per_second: 10,
+            // A quiet market is not a stale one: the stream's own watchdog is what notices a
+            // dead connection. This is the bound behind it.
+            book_age_ms_max: 300_000,
+            // Scoreboards are read every few seconds.
+            game_age_ms_max: 30_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Says everything that is wrong, each with its key under `[limits]`.
+    pub fn validate(&self, problems: &mut Vec<String>) {
+        let mut positive = |key: &str, positive: bool| {
+            if !positive {
+                problems.push(format!("limits.{key}: must be more than zero"));
+            }
+        };
+        positive("order_quantity", self.order_quantity.is_positive());
+        positive("order_cost", self.order_cost.is_positive());
+        positive("position_per_market", self.position_per_market.is_positive());
+        positive("exposure_per_agent", self.exposure_per_agent.is_positive());
+        positive("exposure", self.exposure.is_positive());
+        positive("open_orders_per_agent", self.open_orders_per_agent > 0);
+        positive("open_orders", self.open_orders > 0);
+        positive("orders_per_second", self.orders_per_second > 0);
+        positive("book_age_ms_max", self.book_age_ms_max > 0);
+        positive("game_age_ms_max", self.game_age_ms_max > 0);
+    }
+
+    pub(super) fn book_age_max(&self) -> Duration {
+        Duration::from_millis(self.book_age_ms_max)
+    }
+
+    pub(super) fn game_age_max(&self) -> Duration {
+        Duration::from_millis(self.game_age_ms_max)
+    }
+}
+
+/// One line for the log at start, in contracts and dollars.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "order {} contracts and ${}, position {} contracts a market, at risk ${} an agent \
+             and ${} in all, open orders {} an agent and {} in all, {} orders a second an agent, \
+             book at most {} ms old, game at most {} ms old",
+            self.order_quantity,
+            self.order_cost,
+            self.position_per_market,
+            self.exposure_per_agent,
+            self.exposure,
+            self.open_orders_per_agent,
+            self.open_orders,
+            self.orders_per_second,
+            self.book_age_ms_max,
+            self.game_age_ms_max,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_that_is_zero_is_named_at_once() {
+        let mut problems = Vec::new();
+        Limits::default().validate(&mut problems);
+        assert_eq!(problems, Vec::<String>::new());
+        let limits =
+            Limits { order_quantity: Quantity::ZERO, orders_per_second: 0, ..Limits::default() };
+        limits.validate(&mut problems);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].starts_with("limits.order_quantity"), "{problems:?}");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(toml::from_str::<Limits>("exposure = \"50\"").is_ok());
+        assert!(toml::from_str::<Limits>("exposures = \"50\"").is_err());
+    }
+}

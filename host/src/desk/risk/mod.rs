@@ -1,0 +1,153 @@
+//! The risk manager: decides whether an intent becomes an order.
+//!
+//! What lives here: the checks, one file per concern, in a fixed order, and [`Approved`], the
+//! proof that all of them passed. What never lives here: state (a check reads a [`Question`] and
+//! changes nothing), sockets, clocks. Cancels never come through here: they always pass.
+//!
+//! | file | checks |
+//! | --- | --- |
+//! | `trading` | halted, agent halted, agent live, desk ready |
+//! | `market` | market known and open, book synced and fresh, game fresh |
+//! | `form` | order number unused, price on the grid, quantity, expiry, post-only |
+//! | `size` | order limit, cost of an order, cash with fees, open orders |
+//! | `matching` | self-match, post-only crossing |
+//! | `position` | position of the agent and of the account |
+//! | `exposure` | what can be lost, by the agent and by all |
+//! | `rate` | orders per second |
+//!
+//! Promise: fails closed. What is missing, zero or stale is a denial with a code of its own, and
+//! there is no way to an [`Approved`] but through every check.
+
+mod denial;
+mod exposure;
+mod form;
+mod limits;
+mod market;
+mod matching;
+mod position;
+pub(super) mod rate;
+mod size;
+#[cfg(test)]
+mod tests;
+mod trading;
+
+use std::sync::Arc;
+
+use hotpit_units::{Dollars, Timestamp};
+
+pub use denial::Denial;
+pub use limits::Limits;
+pub(super) use size::tighter;
+
+use super::agent_table::AgentState;
+use super::exposure::Working;
+use super::fees;
+use super::market_table::{MarketState, MarketView};
+use super::record::Holding;
+use super::venue::PlaceRequest;
+use crate::model::{ClientOrderId, NewOrder};
+
+/// A request that passed every check. Only [`decide`] makes one, so what holds one may send it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    request: PlaceRequest,
+}
+
+impl Approved {
+    /// What was approved.
+    #[must_use]
+    pub const fn request(&self) -> &PlaceRequest {
+        &self.request
+    }
+
+    /// Gives the request to the exchange's client.
+    #[must_use]
+    pub fn into_request(self) -> PlaceRequest {
+        self.request
+    }
+}
+
+/// An intent, with everything that decides about it.
+pub(super) struct Question<'a> {
+    pub(super) now: Timestamp,
+    pub(super) order: &'a NewOrder,
+    pub(super) limits: &'a Limits,
+    /// Why new orders are stopped, if they are.
+    pub(super) halted: Option<&'a str>,
+    /// Why the desk does not know the exchange's state, if it does not.
+    pub(super) not_ready: Option<&'a str>,
+    /// Whose intent it is; none: an agent that the desk never heard of.
+    pub(super) agent: Option<&'a AgentState>,
+    /// The market that it names; none: the handle stands for nothing.
+    pub(super) market: Option<&'a MarketState>,
+    /// What the agent holds in the market.
+    pub(super) holding: Holding,
+    /// What the agent's orders in the market may still trade.
+    pub(super) working: Working,
+    /// What all agents together can lose.
+    pub(super) exposure: Dollars,
+    /// Orders of all agents that may trade.
+    pub(super) open_orders: u32,
+    /// Cash, less what working orders take.
+    pub(super) free_cash: Dollars,
+}
+
+/// A question whose agent and market are known: what most checks look at.
+pub(super) struct Case<'a> {
+    question: &'a Question<'a>,
+    agent: &'a AgentState,
+    market: &'a MarketState,
+    view: &'a MarketView,
+    /// The most that the order costs in fees.
+    fees: Dollars,
+}
+
+impl Case<'_> {
+    fn ticker(&self) -> Arc<str> {
+        Arc::clone(&self.market.ticker)
+    }
+}
+
+/// Decides about an intent; `name` gives its client order id if it becomes an order.
+///
+/// # Errors
+/// The first check that fails.
+pub(super) fn decide(
+    question: &Question<'_>,
+    name: impl FnOnce() -> ClientOrderId,
+) -> Result<Approved, Denial> {
+    let order = question.order;
+    trading::not_halted(question)?;
+    let agent = trading::agent(question)?;
+    let (market, view) = market::open(question)?;
+    let fees = fees::worst(view.market.fees, order.price, order.quantity, order.post_only);
+    let case = Case { question, agent, market, view, fees };
+    market::book(&case)?;
+    market::game(&case)?;
+    trading::ready(question)?;
+    form::order_id(&case)?;
+    form::price(&case)?;
+    size::quantity(&case)?;
+    form::lifetime(&case)?;
+    size::cost(&case)?;
+    size::cash(&case)?;
+    matching::own_orders(&case)?;
+    size::open_orders(&case)?;
+    position::worst_case(&case)?;
+    exposure::worst_case(&case)?;
+    rate::within(&case)?;
+    matching::post_only(&case)?;
+    Ok(Approved {
+        request: PlaceRequest {
+            client_order_id: name(),
+            ticker: case.ticker(),
+            exchange_index: view.market.exchange_index,
+            side: order.side,
+            price: order.price,
+            quantity: order.quantity,
+            time_in_force: order.time_in_force,
+            post_only: order.post_only,
+            expires: order.expires,
+        },
+    })
+}

@@ -1,0 +1,337 @@
+//! [`Desk`]: the state machine that everything that moves money goes through.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+
+use hotpit_units::{Quantity, Timestamp};
+
+use super::agent_table::{AgentSlot, OrderIds};
+use super::exposure::Working;
+use super::fees;
+use super::inbox::AgentLimits;
+use super::io::{Input, Outputs};
+use super::ledger::Ledger;
+use super::market_table::MarketView;
+use super::orders::{Cancel, Order, OrderKey, Orders, Query};
+use super::record::{
+    AgentChanged, CommandGiven, Decision, Halt, Record, Recovered, RecoveredOrder, Started,
+};
+use super::settings::Settings;
+use super::sync::Sync;
+use crate::model::{AgentId, OrderState, VenueFill};
+
+/// How many fill ids are remembered. The exchange's fills are read again from a few minutes
+/// before the last one, so those that are forgotten are never seen again.
+const FILL_IDS_KEPT: usize = 500_000;
+
+/// How many fills may wait for the name of their order.
+pub(super) const PARKED_MAX: usize = 1_000;
+
+/// The desk. Pure and synchronous: what it does depends on its inputs alone, and what it wants
+/// done comes out as [`Outputs`], so the same inputs always give the same decisions.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) settings: Settings,
+    /// The beginning of every client order id of this run.
+    pub(super) nonce: String,
+    /// The number of the next order in it.
+    pub(super) next_name: u64,
+    pub(super) ledger: Ledger,
+    pub(super) orders: Orders,
+    pub(super) fills: FillIds,
+    /// Fills that name an order as the exchange does, while we have orders whose name there we
+    /// do not know yet: whose they are is told by the answer that is still to come.
+    pub(super) parked: Vec<VenueFill>,
+    pub(super) halted: Option<String>,
+    pub(super) stopping: bool,
+    pub(super) sync: Sync,
+    pub(super) counts: Counts,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) intents: u64,
+    pub(super) denied: u64,
+    pub(super) orders: u64,
+    pub(super) fills: u64,
+}
+
+impl Desk {
+    /// A desk that goes on from where earlier runs were. `nonce` begins every client order id of
+    /// this run and must be unlike that of every other run, of this host and of any other on the
+    /// same account; at most 40 characters.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        nonce: String,
+        recovered: Recovered,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) -> Self {
+        out.records.push(Record::Started(Started { ts: now, nonce: nonce.clone() }));
+        let sync = Sync::new(&recovered, now);
+        let mut desk = Self {
+            settings,
+            nonce,
+            next_name: 1,
+            ledger: Ledger::new(),
+            orders: Orders::default(),
+            fills: FillIds::default(),
+            parked: Vec::new(),
+            halted: recovered.halted,
+            stopping: false,
+            sync,
+            counts: Counts::default(),
+        };
+        for fill_id in recovered.fill_ids {
+            desk.fills.insert(fill_id);
+        }
+        for held in recovered.holdings {
+            let agent = desk.ledger.agents.slot_of(held.agent.as_ref());
+            let market = desk.ledger.markets.slot(&held.ticker);
+            desk.ledger.restore(agent, market, held.holding);
+        }
+        for (name, ids) in &recovered.order_ids {
+            let slot = desk.ledger.agents.slot(name);
+            desk.ledger.agents.get_mut(slot).order_ids = OrderIds::restore(ids);
+        }
+        for (name, reason) in recovered.halted_agents {
+            let slot = desk.ledger.agents.slot(&name);
+            desk.ledger.agents.get_mut(slot).halted = Some(reason);
+        }
+        for order in recovered.orders {
+            desk.take_over(order, now);
+        }
+        desk
+    }
+
+    /// Takes in one input; what follows from it is added to `out`.
+    pub fn apply(&mut self, input: Input, now: Timestamp, out: &mut Outputs) {
+        match input {
+            Input::Market(view) => self.see(view, now, out),
+            Input::Actions { agent, actions } => self.act(&agent, &actions, now, out),
+            Input::AgentUp { agent, limits } => self.agent_up(agent, limits, now, out),
+            Input::AgentDown { agent, reason } => self.agent_down(agent, reason, now, out),
+            Input::Placed { order, outcome } => self.placed(order, outcome, now, out),
+            Input::Canceled { order, outcome } => self.canceled(order, outcome, now, out),
+            Input::Found { order, asked_at, result } => {
+                self.found(order, asked_at, result, now, out);
+            }
+            Input::Account(result) => self.account_read(result, now, out),
+            Input::Order(order) => self.report_order(&order, now, out),
+            Input::Fill(fill) => self.book(fill, now, out),
+            Input::Connected => self.connected(now, out),
+            Input::Disconnected { reason } => self.disconnected(reason, now, out),
+            Input::Halt { agent, reason } => self.halt(agent, reason, now, out),
+            Input::Resume { agent } => self.resume(agent, now, out),
+            Input::Shutdown => self.shutdown(now, out),
+            Input::JournalFailed { reason } => self.journal_failed(&reason, now, out),
+            Input::Tick => self.tick(now, out),
+        }
+    }
+
+    /// The tickers of the markets in which there is a position or an order.
+    #[must_use]
+    pub fn interests(&self) -> BTreeSet<Arc<str>> {
+        let held = self
+            .ledger
+            .stakes()
+            .filter(|(_, _, stake)| !stake.holding.quantity.is_zero())
+            .map(|(_, market, _)| Arc::clone(&self.ledger.markets.get(market).ticker));
+        let worked = self.orders.open().map(|(_, order)| Arc::clone(&order.ticker));
+        held.chain(worked).collect()
+    }
+
+    /// Whether no order of this host can trade any more.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        !self.orders.open().any(|(_, order)| !order.is_external() && !order.state.is_final())
+    }
+
+    /// The agent's name for records and notices; none: outside this host.
+    pub(super) fn agent_name(&self, agent: AgentSlot) -> Option<AgentId> {
+        self.ledger.agents.name(agent).cloned()
+    }
+
+    /// Makes the ledger and the indexes count what an order is now. To be called after every
+    /// change of an order.
+    pub(super) fn recount(&mut self, key: OrderKey) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        let market = self.ledger.markets.get_mut(order.market);
+        let open = order.open();
+        let mut after = Working::default();
+        if open.is_positive() || !order.state.is_final() {
+            let fees = fees::worst(market.fees(), order.price, open, order.post_only);
+            after = Working::of(order.side, order.price, open, fees);
+        }
+        after.orders = u32::from(!order.state.is_final());
+        if order.listed && order.state.is_final() {
+            market.remove_level(order.side, order.price);
+            order.listed = false;
+        } else if !order.listed && !order.state.is_final() {
+            market.add_level(order.side, order.price);
+            order.listed = true;
+        }
+        let before = std::mem::replace(&mut order.committed, after);
+        if before != after {
+            self.ledger.commit(order.agent, order.market, &before, &after);
+        }
+        self.orders.refile(key);
+    }
+
+    /// An order of an earlier run. Whether its request went out is known to nobody here.
+    fn take_over(&mut self, recovered: RecoveredOrder, now: Timestamp) {
+        let RecoveredOrder { intent, venue_order_id, state, filled, booked } = recovered;
+        let (Decision::Approved { client_order_id, exchange_index }, Some(ticker)) =
+            (intent.decision, intent.ticker)
+        else {
+            return;
+        };
+        let state = match state {
+            OrderState::Sent => OrderState::Unknown,
+            OrderState::Denied
+            | OrderState::Resting
+            | OrderState::PartlyFilled
+            | OrderState::Filled
+            | OrderState::Canceled
+            | OrderState::Expired
+            | OrderState::Rejected
+            | OrderState::Unknown => state,
+        };
+        let agent = self.ledger.agents.slot(&intent.agent);
+        let of_agent = self.ledger.agents.get_mut(agent);
+        if !of_agent.live {
+            of_agent.since = now;
+        }
+        of_agent.order_ids.insert(intent.order);
+        let unknown = state == OrderState::Unknown;
+        let first_query = now + self.settings.timing.first_query();
+        let order = Order {
+            agent,
+            market: self.ledger.markets.slot(&ticker),
+            ticker,
+            order: Some(intent.order),
+            client_order_id: Some(client_order_id),
+            venue_order_id,
+            exchange_index,
+            side: intent.side,
+            price: intent.price,
+            quantity: intent.quantity,
+            post_only: intent.post_only,
+            state,
+            filled: filled.max(booked),
+            booked,
+            created: intent.ts,
+            // The request may have left just before the last run ended.
+            heard: now,
+            cancel: Cancel::Idle,
+            query: if unknown { Query::Due { at: first_query, attempt: 0 } } else { Query::Idle },
+            recovered: unknown,
+            committed: Working::default(),
+            listed: false,
+        };
+        let key = self.orders.insert(order);
+        self.recount(key);
+    }
+
+    fn see(&mut self, view: MarketView, now: Timestamp, out: &mut Outputs) {
+        let slot = self.ledger.markets.see(view);
+        if let Some(price) = self.ledger.markets.get(slot).paid() {
+            self.settle(slot, price, now, out);
+        }
+    }
+
+    fn agent_up(&mut self, name: AgentId, limits: AgentLimits, now: Timestamp, out: &mut Outputs) {
+        let slot = self.ledger.agents.slot(&name);
+        let agent = self.ledger.agents.get_mut(slot);
+        agent.live = true;
+        agent.since = now;
+        agent.limits = limits;
+        out.records.push(Record::Agent(AgentChanged { ts: now, agent: name, down: None }));
+    }
+
+    fn agent_down(&mut self, name: AgentId, reason: String, now: Timestamp, out: &mut Outputs) {
+        let slot = self.ledger.agents.slot(&name);
+        let agent = self.ledger.agents.get_mut(slot);
+        agent.live = false;
+        agent.since = now;
+        let down = Some(reason);
+        out.records.push(Record::Agent(AgentChanged { ts: now, agent: name, down }));
+        self.cancel_where(|order| order.agent == slot, now, out);
+    }
+
+    fn halt(&mut self, agent: Option<AgentId>, reason: String, now: Timestamp, out: &mut Outputs) {
+        let kept = Some(reason.clone());
+        match &agent {
+            None => {
+                self.halted = kept;
+                self.cancel_where(|_| true, now, out);
+            }
+            Some(name) => {
+                let slot = self.ledger.agents.slot(name);
+                self.ledger.agents.get_mut(slot).halted = kept;
+                self.cancel_where(|order| order.agent == slot, now, out);
+            }
+        }
+        // First, so that a halt is on disk even where a cancel's record is what fails.
+        out.records.insert(0, Record::Halt(Halt { ts: now, agent, reason: Some(reason) }));
+    }
+
+    fn resume(&mut self, agent: Option<AgentId>, now: Timestamp, out: &mut Outputs) {
+        match &agent {
+            None => {
+                self.halted = None;
+                self.sync.accept_drift(now);
+            }
+            Some(name) => {
+                let slot = self.ledger.agents.slot(name);
+                self.ledger.agents.get_mut(slot).halted = None;
+            }
+        }
+        out.records.push(Record::Halt(Halt { ts: now, agent, reason: None }));
+    }
+
+    fn shutdown(&mut self, now: Timestamp, out: &mut Outputs) {
+        self.stopping = true;
+        let command = "shutdown".to_owned();
+        out.records.push(Record::Command(CommandGiven { ts: now, agent: None, command }));
+        self.cancel_where(|_| true, now, out);
+    }
+
+    /// Not written down as a halt, for want of a journal: a restart with a journal that works
+    /// starts without it.
+    fn journal_failed(&mut self, reason: &str, now: Timestamp, out: &mut Outputs) {
+        self.halted = Some(format!("journal: {reason}"));
+        self.cancel_where(|_| true, now, out);
+    }
+}
+
+/// The ids of the fills that were booked, so that none is booked twice.
+#[derive(Debug, Default)]
+pub(super) struct FillIds {
+    known: HashSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
+}
+
+impl FillIds {
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.known.contains(id)
+    }
+
+    pub(super) fn insert(&mut self, id: Arc<str>) {
+        if self.known.insert(Arc::clone(&id)) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > FILL_IDS_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+/// What may have been filled of an order that the exchange canceled after `reduced_by` was left.
+pub(super) fn filled_of(quantity: Quantity, left: Quantity) -> Quantity {
+    Quantity::from_raw((quantity - left).raw().max(0))
+}

@@ -1,0 +1,372 @@
+//! Keeping up with the exchange's account: when it is read, what is repaired, and whether the
+//! desk knows enough to trade.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+
+use super::agent_table::EXTERNAL;
+use super::io::{Outputs, Request};
+use super::market_table::MarketSlot;
+use super::reconcile::{self, Cash, OurPosition, PositionDifference};
+use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
+use super::reports::difference;
+use super::settings::retry_delay;
+use super::state::Desk;
+use super::table::Event;
+use super::venue::{AccountSnapshot, ReadError};
+
+/// The first wait before a read that failed is tried again, and the longest.
+const READ_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A position that does not agree: ours and theirs.
+type Drift = BTreeMap<Arc<str>, (Quantity, Quantity)>;
+
+/// Where the comparison with the exchange stands.
+#[derive(Debug)]
+pub(super) struct Sync {
+    /// Why the desk may not trade, if it may not; as of the last change.
+    not_ready: Option<String>,
+    reading: bool,
+    due: Timestamp,
+    attempt: u32,
+    /// A read that was asked for since this time succeeded.
+    read: bool,
+    valid_from: Timestamp,
+    /// Why the last read failed.
+    error: Option<String>,
+    /// The private channel is broken, and why.
+    down: Option<String>,
+    /// Fills up to here are known to be read.
+    fills_read: Timestamp,
+    /// The journal is new, or an operator said so: the exchange's word on positions is taken.
+    adopt: bool,
+    /// The first read gives the cash, whatever we think of it.
+    cash_known: bool,
+    suspects: Drift,
+    drift: Drift,
+    /// Something was too young to be judged in the last comparison.
+    undecided: bool,
+    last_booked: Timestamp,
+    /// When the account was read last because fills were missing.
+    read_for_fills: Timestamp,
+}
+
+impl Sync {
+    pub(super) fn new(recovered: &Recovered, now: Timestamp) -> Self {
+        let oldest_order = recovered.orders.iter().map(|order| order.intent.ts).min();
+        let last_fill = recovered.last_fill.unwrap_or(now);
+        let fills_read = oldest_order.map_or(last_fill, |oldest| oldest.min(last_fill));
+        Self {
+            not_ready: Some("the account has not been read yet".to_owned()),
+            reading: false,
+            due: now,
+            attempt: 0,
+            read: false,
+            valid_from: now,
+            error: None,
+            down: None,
+            fills_read: fills_read.min(now),
+            adopt: recovered.runs == 0,
+            cash_known: false,
+            suspects: Drift::new(),
+            drift: Drift::new(),
+            undecided: false,
+            last_booked: Timestamp::EPOCH,
+            read_for_fills: Timestamp::EPOCH,
+        }
+    }
+
+    pub(super) fn not_ready(&self) -> Option<&str> {
+        self.not_ready.as_deref()
+    }
+
+    /// The account is read as soon as possible.
+    pub(super) fn read_soon(&mut self, now: Timestamp) {
+        self.due = self.due.min(now);
+    }
+
+    /// The account is read because fills are missing, but not more often than reads can show
+    /// something new.
+    pub(super) fn read_for_fills(&mut self, now: Timestamp, lag: Duration) {
+        if self.read_for_fills + lag <= now {
+            self.read_for_fills = now;
+            self.read_soon(now);
+        }
+    }
+
+    pub(super) fn booked(&mut self, now: Timestamp) {
+        self.last_booked = now;
+    }
+
+    /// The exchange's word is taken on the positions that do not agree.
+    pub(super) fn accept_drift(&mut self, now: Timestamp) {
+        if !self.drift.is_empty() {
+            self.adopt = true;
+            self.read_soon(now);
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn connected(&mut self, now: Timestamp, out: &mut Outputs) {
+        self.sync.down = None;
+        self.sync.read = false;
+        self.sync.valid_from = now;
+        self.sync.attempt = 0;
+        self.sync.read_soon(now);
+        self.read_account_if_due(now, out);
+        self.update_readiness(now, out);
+    }
+
+    pub(super) fn disconnected(&mut self, reason: String, now: Timestamp, out: &mut Outputs) {
+        self.sync.down = Some(reason);
+        self.update_readiness(now, out);
+    }
+
+    pub(super) fn read_account_if_due(&mut self, now: Timestamp, out: &mut Outputs) {
+        if self.sync.reading || self.sync.due > now {
+            return;
+        }
+        self.sync.reading = true;
+        // An order whose fills are missing may have traded before the last read.
+        let oldest_missing = self
+            .orders
+            .open()
+            .filter(|(_, order)| order.missing().is_positive())
+            .map(|(_, order)| order.created)
+            .min();
+        let since = oldest_missing.map_or(self.sync.fills_read, |at| at.min(self.sync.fills_read));
+        let overlap = u64::try_from(self.settings.timing.fills_overlap().as_nanos());
+        let since = since.as_nanos().saturating_sub(overlap.unwrap_or(u64::MAX));
+        let fills_since = Timestamp::from_nanos(since);
+        out.requests.push(Request::ReadAccount { fills_since });
+    }
+
+    pub(super) fn account_read(
+        &mut self,
+        result: Result<AccountSnapshot, ReadError>,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        self.sync.reading = false;
+        match result {
+            Ok(snapshot) => {
+                self.sync.error = None;
+                self.sync.attempt = 0;
+                self.sync.due = now + self.settings.timing.reconcile_every();
+                self.reconcile(&snapshot, now, out);
+            }
+            Err(error) => {
+                let delay = retry_delay(READ_RETRY.0, READ_RETRY.1, self.sync.attempt);
+                self.sync.attempt += 1;
+                self.sync.due = now + delay;
+                self.sync.error = Some(error.to_string());
+            }
+        }
+        self.update_readiness(now, out);
+    }
+
+    fn reconcile(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
+        let lag = self.settings.timing.read_lag();
+        for fill in reconcile::missed_fills(snapshot, |id| self.fills.contains(id)) {
+            // One that happened just now is not missed: its report is on its way.
+            if fill.ts + lag <= snapshot.requested_at {
+                let detail = format!("fill {} of order {}", fill.fill_id, fill.venue_order_id);
+                let ticker = Some(Arc::clone(&fill.ticker));
+                out.records.push(difference("missed_fill", ticker, detail, now));
+            }
+            self.book(fill, now, out);
+        }
+        for order in &snapshot.resting {
+            let known =
+                self.orders.find(&order.venue_order_id, order.client_order_id.as_ref()).is_some();
+            if !known {
+                let detail = format!("order {} is not this host's", order.venue_order_id);
+                let ticker = Some(Arc::clone(&order.ticker));
+                out.records.push(difference("external_order", ticker, detail, now));
+            }
+            self.report_order(order, now, out);
+        }
+        for key in reconcile::gone(self.orders.open(), snapshot, lag) {
+            let Some(order) = self.orders.get(key) else { continue };
+            if order.is_external() {
+                let (filled, reason) = (order.filled, "not listed any more");
+                self.heard(key, Event::Canceled, filled, reason, now, out);
+            } else {
+                let detail = "not listed as resting: asking for it".to_owned();
+                let ticker = Some(Arc::clone(&order.ticker));
+                out.records.push(difference("order_gone", ticker, detail, now));
+                self.ask(key, now);
+            }
+        }
+        self.compare_positions(snapshot, now, out);
+        self.compare_cash(snapshot, now, out);
+        self.sync.fills_read = self.sync.fills_read.max(snapshot.requested_at);
+        if snapshot.requested_at >= self.sync.valid_from {
+            self.sync.read = true;
+        } else {
+            self.sync.due = now;
+        }
+    }
+
+    fn our_positions(&self) -> BTreeMap<Arc<str>, OurPosition> {
+        let mut ours: BTreeMap<Arc<str>, OurPosition> = BTreeMap::new();
+        for (_, market) in self.ledger.markets.iter() {
+            let position =
+                OurPosition { quantity: market.held, traded: market.traded, unsettled: false };
+            ours.insert(Arc::clone(&market.ticker), position);
+        }
+        let missing = self.orders.open().filter(|(_, order)| order.missing().is_positive());
+        let missing = missing.map(|(_, order)| &order.ticker);
+        for ticker in missing.chain(self.parked.iter().map(|fill| &fill.ticker)) {
+            if let Some(position) = ours.get_mut(ticker) {
+                position.unsettled = true;
+            }
+        }
+        ours
+    }
+
+    /// A position that does not agree is looked at twice before it stops the desk: the first time
+    /// it may be what a slow read shows.
+    fn compare_positions(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
+        let lag = self.settings.timing.read_lag();
+        let found = reconcile::positions(&self.our_positions(), snapshot, lag);
+        let before = std::mem::take(&mut self.sync.suspects);
+        let known = std::mem::take(&mut self.sync.drift);
+        let adopt = std::mem::take(&mut self.sync.adopt);
+        let mut undecided = false;
+        for found in found {
+            let slot = self.ledger.markets.slot(&found.ticker);
+            let settlement = self.ledger.markets.get(slot).settlement();
+            let pair = (found.ours, found.theirs);
+            if !found.certain {
+                undecided = true;
+            } else if let (Some(price), true) = (settlement, found.theirs.is_zero()) {
+                self.settle(slot, price, now, out);
+            } else if adopt {
+                self.adopt_position(slot, &found, now, out);
+            } else if before.get(&found.ticker) == Some(&pair) || known.contains_key(&found.ticker)
+            {
+                if known.get(&found.ticker) != Some(&pair) {
+                    let detail = format!("ours={} theirs={}", found.ours, found.theirs);
+                    let ticker = Some(Arc::clone(&found.ticker));
+                    out.records.push(difference("position", ticker, detail, now));
+                }
+                self.sync.drift.insert(found.ticker, pair);
+            } else {
+                undecided = true;
+                self.sync.suspects.insert(found.ticker, pair);
+            }
+        }
+        if adopt && undecided {
+            self.sync.adopt = true;
+        }
+        self.sync.undecided = undecided;
+        // While trading, what is too young to judge waits for the next regular comparison.
+        let waiting = self.sync.not_ready.is_some() || !self.sync.suspects.is_empty();
+        if (undecided && waiting) || !self.sync.drift.is_empty() {
+            self.sync.due = now + lag;
+        }
+    }
+
+    /// Takes over what the exchange has and we do not, as a position from outside: at the mark
+    /// where there is one, else at the price at which most can be lost.
+    fn adopt_position(
+        &mut self,
+        slot: MarketSlot,
+        found: &PositionDifference,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let change = found.theirs - found.ours;
+        let (side, worst) =
+            if change.is_negative() { (Side::Ask, Price::ZERO) } else { (Side::Bid, Price::ONE) };
+        let price = self.ledger.markets.get(slot).mark().unwrap_or(worst);
+        let mut holding = self.ledger.stake(EXTERNAL, slot).holding;
+        holding.trade(side, price, change.abs(), Dollars::ZERO);
+        self.ledger.restore(EXTERNAL, slot, holding);
+        let detail = format!("ours={} theirs={}: taken over", found.ours, found.theirs);
+        let ticker = Arc::clone(&found.ticker);
+        out.records.push(difference("position", Some(Arc::clone(&ticker)), detail, now));
+        out.records.push(Record::Holding(HoldingChanged {
+            ts: now,
+            agent: None,
+            ticker,
+            cause: HoldingCause::Adopted,
+            holding,
+        }));
+    }
+
+    fn compare_cash(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
+        let (ours, theirs) = (self.ledger.cash(), snapshot.balance);
+        if !std::mem::replace(&mut self.sync.cash_known, true) {
+            self.ledger.set_cash(theirs);
+            return;
+        }
+        let lag = self.settings.timing.read_lag();
+        let quiet = self.sync.last_booked + lag <= snapshot.requested_at
+            && self.parked.is_empty()
+            && !self.orders.open().any(|(_, order)| order.missing().is_positive());
+        match reconcile::cash(ours, theirs, ours - self.ledger.free_cash(), quiet) {
+            Cash::Agrees | Cash::Undecided => {}
+            Cash::Differs => {
+                let detail = format!("ours={ours} theirs={theirs}: taken over");
+                out.records.push(difference("cash", None, detail, now));
+                self.ledger.set_cash(theirs);
+            }
+        }
+    }
+
+    /// A market paid out.
+    pub(super) fn settle(
+        &mut self,
+        slot: MarketSlot,
+        price: Price,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let closed = self.ledger.settle(slot, price);
+        if closed.is_empty() {
+            return;
+        }
+        self.sync.booked(now);
+        for (agent, holding) in closed {
+            out.records.push(Record::Holding(HoldingChanged {
+                ts: now,
+                agent: self.agent_name(agent),
+                ticker: Arc::clone(&self.ledger.markets.get(slot).ticker),
+                cause: HoldingCause::Settled { price },
+                holding,
+            }));
+        }
+    }
+
+    /// Works out whether the desk may trade, and writes it down when that changes.
+    pub(super) fn update_readiness(&mut self, now: Timestamp, out: &mut Outputs) {
+        let recovering = self.orders.open().filter(|(_, order)| order.recovered).count();
+        let sync = &self.sync;
+        let not_ready = if let Some(reason) = &sync.down {
+            Some(format!("the private channel is down: {reason}"))
+        } else if !sync.read {
+            Some(match &sync.error {
+                Some(error) => format!("the account cannot be read: {error}"),
+                None => "the account has not been read yet".to_owned(),
+            })
+        } else if let Some((ticker, (ours, theirs))) = sync.drift.first_key_value() {
+            Some(format!("position drift: market={ticker} ours={ours} theirs={theirs}"))
+        } else if recovering > 0 {
+            Some(format!("orders of the last run are being looked for: {recovering}"))
+        } else if sync.not_ready.is_some() && sync.undecided {
+            Some("positions do not agree with the exchange's: looking again".to_owned())
+        } else {
+            None
+        };
+        if not_ready != self.sync.not_ready {
+            self.sync.not_ready.clone_from(&not_ready);
+            out.records.push(Record::Ready(Readiness { ts: now, not_ready }));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the passing of time brings: questions, cancels, reads that are due, orders without an
+//! agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_units::Timestamp;
+
+use super::io::{Outputs, Request};
+use super::orders::{OrderKey, Query};
+use super::state::Desk;
+
+/// How long a fill may be missing that the exchange has told of otherwise, before the account is
+/// read for it. Its own report usually comes within milliseconds.
+const MISSING_FILL_WAIT: Duration = Duration::from_secs(1);
+
+impl Desk {
+    pub(super) fn tick(&mut self, now: Timestamp, out: &mut Outputs) {
+        let mut fills_missing = false;
+        for key in self.orders.open_keys() {
+            self.send_cancel(key, now, out);
+            self.send_query(key, now, out);
+            let Some(order) = self.orders.get(key) else { continue };
+            fills_missing |=
+                order.missing().is_positive() && order.heard + MISSING_FILL_WAIT <= now;
+        }
+        if fills_missing {
+            self.sync.read_for_fills(now, self.settings.timing.read_lag());
+        }
+        self.cancel_orphans(now, out);
+        self.place_parked(now, out);
+        self.read_account_if_due(now, out);
+        self.update_readiness(now, out);
+    }
+
+    fn send_query(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        let attempt = match order.query {
+            Query::Due { at, attempt } if at <= now => attempt,
+            Query::Idle | Query::Due { .. } | Query::InFlight { .. } => return,
+        };
+        let Some(client_order_id) = order.client_order_id.clone() else {
+            order.query = Query::Idle;
+            return;
+        };
+        order.query = Query::InFlight { attempt };
+        out.requests.push(Request::Find {
+            order: key,
+            client_order_id,
+            ticker: Arc::clone(&order.ticker),
+            placed_at: order.created,
+        });
+    }
+
+    /// After a restart, the orders of agents that did not come up again.
+    fn cancel_orphans(&mut self, now: Timestamp, out: &mut Outputs) {
+        if self.sync.not_ready().is_some() || self.ledger.open_orders() == 0 {
+            return;
+        }
+        let grace = self.settings.timing.orphan_grace();
+        let orphaned: Vec<_> = self
+            .ledger
+            .agents
+            .iter()
+            .filter(|(_, agent)| !agent.live && agent.open_orders > 0 && agent.since + grace <= now)
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in orphaned {
+            let idle = |order: &super::orders::Order| {
+                order.agent == slot && order.cancel == super::orders::Cancel::Idle
+            };
+            self.cancel_where(idle, now, out);
+        }
+    }
+}
