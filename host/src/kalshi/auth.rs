@@ -254,10 +254,8 @@ pub(crate) mod tests {
     fn an_rsa_signature_verifies_from_both_forms_of_the_key() {
         let (pair, public) = rsa();
         let pkcs8 = pair.as_der().unwrap();
-        let forms = [
-            pem("PRIVATE KEY", pkcs8.as_ref()),
-            pem("RSA PRIVATE KEY", pkcs1_of(pkcs8.as_ref())),
-        ];
+        let forms =
+            [pem("PRIVATE KEY", pkcs8.as_ref()), pem("RSA PRIVATE KEY", pkcs1_of(pkcs8.as_ref()))];
         for form in forms {
             let signature = Signer::from_pem(&form).unwrap().sign(b"message").unwrap();
             UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &public)
