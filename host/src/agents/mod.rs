@@ -1,1 +1,4 @@
-//! placeholder
+//! agents
+mod bindings;
+pub mod fault;
+pub mod settings;
