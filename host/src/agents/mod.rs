@@ -1,4 +1,20 @@
 //! agents
+mod batch;
 mod bindings;
+pub mod contract;
+mod convert;
+pub mod engine;
 pub mod fault;
+mod host_state;
+mod imports;
+mod instance;
+mod lane;
+pub mod loader;
+mod log;
+mod mailbox;
+mod scope;
 pub mod settings;
+mod stats;
+mod timers;
+mod wasi;
+mod worker;
