@@ -35,8 +35,6 @@ pub struct Config {
     pub venue: Exchange,
     /// Allows orders that cost real money.
     pub live: bool,
-    /// Where the agents are: each `<name>.wasm`, with an optional `<name>.toml` beside it.
-    pub agents_folder: PathBuf,
     /// What the host keeps between and during runs: the journal, compiled agents, saved states,
     /// the address and the token of the operator's port.
     pub state_folder: PathBuf,
@@ -53,7 +51,6 @@ impl Default for Config {
         Self {
             venue: Exchange::default(),
             live: false,
-            agents_folder: "agents".into(),
             state_folder: "state".into(),
             log: LogSettings::default(),
             journal: crate::journal::Settings::default(),

@@ -24,8 +24,9 @@ pub mod status;
 
 use std::future::Future;
 
-//pub use files::{Endpoint, EndpointError};
-//pub use server::{OpsError, Server};
+pub use files::{Endpoint, EndpointError};
+pub(crate) use server::{Done, Order, Problem};
+pub use server::{OpsError, Server};
 pub use settings::Settings;
 pub use status::{AgentLine, AgentPhase, Counter, Status, StreamLine, StreamPhase, Summary};
 

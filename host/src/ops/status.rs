@@ -56,8 +56,14 @@ pub struct AgentLine {
     pub dropped: u64,
     /// Times that it trapped, ran out of time or out of memory.
     pub failures: u64,
+    /// How often its code was replaced while it ran.
+    pub swaps: u64,
     /// Its memory, in bytes.
     pub memory_bytes: u64,
+    /// Half of its calls took at most this long, in nanoseconds.
+    pub call_p50_ns: u64,
+    /// 99 of 100 calls took at most this long, in nanoseconds.
+    pub call_p99_ns: u64,
 }
 
 /// Where an agent is in its life.
