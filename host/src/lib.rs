@@ -1,5 +1,6 @@
 //! placeholder
 pub mod agents;
+pub mod app;
 pub mod bus;
 pub mod cache;
 pub mod cli;
