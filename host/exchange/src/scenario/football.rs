@@ -194,6 +194,9 @@ impl Football {
                 (format!("{team} touchdown"), first_down(opponent, TOUCHBACK))
             }
             Kind::Run { yards } => (format!("{team} run for {yards} yards"), gain(ball, yards)),
+            Kind::Pass { yards } if yards < 0 => {
+                (format!("{team} sacked for a loss of {} yards", -yards), gain(ball, yards))
+            }
             Kind::Pass { yards } => (format!("{team} pass for {yards} yards"), gain(ball, yards)),
             Kind::Incomplete => (format!("{team} pass incomplete"), gain(ball, 0)),
             Kind::Turnover { yards } => {
