@@ -35,6 +35,16 @@ impl Exchange {
         Ok(self.reduced(now, order, all))
     }
 
+    /// Cancels several orders, one after the other, each with its own answer.
+    pub fn cancel_orders(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        orders: &[(Uuid, Route)],
+    ) -> Vec<Result<Reduced, ExchangeError>> {
+        orders.iter().map(|&(id, route)| self.cancel_order(now, account, id, route)).collect()
+    }
+
     /// Cancels all resting orders of an account, in one market or in all; those whose market has
     /// closed stay until the exchange cancels them. By market, bids before asks, best first.
     ///

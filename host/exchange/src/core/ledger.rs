@@ -27,7 +27,7 @@ pub enum AccountKind {
 /// Cash on one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
-    /// All of it; a multiple of [`fees::BALANCE_STEP`].
+    /// All of it; a multiple of [`BALANCE_STEP`](super::fees::BALANCE_STEP).
     pub cash: Dollars,
     /// What resting orders may need.
     pub reserved: Dollars,

@@ -53,6 +53,16 @@ impl Exchange {
         created
     }
 
+    /// Creates several orders, one after the other, each with its own answer.
+    pub fn create_orders(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        orders: Vec<NewOrder>,
+    ) -> Vec<Result<Created, ExchangeError>> {
+        orders.into_iter().map(|order| self.create_order(now, account, order)).collect()
+    }
+
     fn try_create(
         &mut self,
         now: Timestamp,

@@ -6,11 +6,30 @@
 //! knows a clock or a socket. Win probability and the traders' opinions are floats: a price is
 //! made of them by rounding to the grid, an amount of money never is.
 
-use hotpit_rt::Entropy;
+mod football;
+mod game;
+mod listing;
+#[cfg(test)]
+mod tests;
+mod traders;
+
+use std::time::Duration;
+
+use hotpit_rt::{Entropy, Rng};
 use hotpit_units::Timestamp;
+use rand::RngExt as _;
 use serde::Deserialize;
 
-use crate::core::{Exchange, ListingError, MarketKey, Uuid};
+use self::football::Football;
+pub use self::game::{Game, GameStatus, HomeAway, Situation, Team};
+use self::traders::{CHANGES_PER_ACT_TENTHS, Crowd};
+use crate::core::{Exchange, ListingError, Outcome};
+
+/// How often opinions drift.
+const DRIFT: Duration = Duration::from_millis(250);
+
+/// From the start of the exchange to the basketball game, which never starts.
+const BASKETBALL_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// How the world is made.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -54,144 +73,13 @@ impl Settings {
     }
 }
 
-/// A team, as both ESPN and Kalshi know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Team {
-    /// ESPN's id of the team: digits.
-    pub espn_id: String,
-    /// The id of the structured target on Kalshi: `custom_strike` of the team's market, and
-    /// `home_team_id` or `away_team_id` of the milestone.
-    pub target: Uuid,
-    /// ESPN's `location`, such as `Seattle`.
-    pub location: String,
-    /// ESPN's `name`, such as `Seahawks`.
-    pub nickname: String,
-    /// ESPN's `abbreviation`, such as `SEA`.
-    pub abbreviation: String,
-}
-
-impl Team {
-    /// ESPN's `displayName`, such as `Seattle Seahawks`.
-    #[must_use]
-    pub fn display_name(&self) -> String {
-        format!("{} {}", self.location, self.nickname)
-    }
-}
-
-/// Where a game is.
+/// What is next after the final whistle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GameStatus {
-    /// Not started (`STATUS_SCHEDULED`, `pre`).
-    Scheduled,
-    /// Being played (`STATUS_IN_PROGRESS`, `in`).
-    InProgress,
-    /// Between two quarters (`STATUS_END_PERIOD`, `in`).
-    EndOfPeriod,
-    /// Between the second and the third (`STATUS_HALFTIME`, `in`).
-    Halftime,
-    /// Over (`STATUS_FINAL`, `post`, completed).
-    Final,
-}
-
-impl GameStatus {
-    /// ESPN's `status.type.name`.
-    #[must_use]
-    pub const fn espn_name(self) -> &'static str {
-        match self {
-            Self::Scheduled => "STATUS_SCHEDULED",
-            Self::InProgress => "STATUS_IN_PROGRESS",
-            Self::EndOfPeriod => "STATUS_END_PERIOD",
-            Self::Halftime => "STATUS_HALFTIME",
-            Self::Final => "STATUS_FINAL",
-        }
-    }
-
-    /// ESPN's `status.type.state`.
-    #[must_use]
-    pub const fn espn_state(self) -> &'static str {
-        match self {
-            Self::Scheduled => "pre",
-            Self::InProgress | Self::EndOfPeriod | Self::Halftime => "in",
-            Self::Final => "post",
-        }
-    }
-}
-
-/// The home or the away team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HomeAway {
-    /// The home team.
-    Home,
-    /// The away team.
-    Away,
-}
-
-/// Who has the ball, and where (ESPN's `situation`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Situation {
-    /// Who has the ball.
-    pub possession: HomeAway,
-    /// The down, 1 to 4.
-    pub down: u8,
-    /// Yards to go for a first down.
-    pub distance: u8,
-    /// Yards to the opponent's goal line, 1 to 99.
-    pub yards_to_goal: u8,
-}
-
-/// A game, as ESPN's scoreboard shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Game {
-    /// ESPN's id of the game: digits.
-    pub espn_id: String,
-    /// ESPN's path of the sport, such as `football`.
-    pub sport: &'static str,
-    /// ESPN's path of the league, such as `nfl`.
-    pub league: &'static str,
-    /// The home team.
-    pub home: Team,
-    /// The away team.
-    pub away: Team,
-    /// Kickoff.
-    pub start: Timestamp,
-    /// Kalshi's milestone of the game.
-    pub milestone: Uuid,
-    /// The market that pays when the home team wins.
-    pub home_market: MarketKey,
-    /// The market that pays when the away team wins.
-    pub away_market: MarketKey,
-    /// Where it is.
-    pub status: GameStatus,
-    /// The quarter, from 1; 5 and more are overtime; 0 before the start.
-    pub period: u8,
-    /// What is left of the quarter, in milliseconds of the game clock.
-    pub clock_ms: u32,
-    /// Points of the home team, by quarter; the sum is its score.
-    pub home_points: Vec<u32>,
-    /// Points of the away team, by quarter.
-    pub away_points: Vec<u32>,
-    /// Who has the ball; `None` while nothing is played.
-    pub situation: Option<Situation>,
-    /// The last play in words.
-    pub last_play: Option<String>,
-    /// The chance that the home team wins, 0 to 1: what the simulated traders go by.
-    pub home_win_probability: f64,
-    /// When it last changed.
-    pub updated: Timestamp,
-}
-
-impl Game {
-    /// The points of the home team.
-    #[must_use]
-    pub fn home_score(&self) -> u32 {
-        self.home_points.iter().sum()
-    }
-
-    /// The points of the away team.
-    #[must_use]
-    pub fn away_score(&self) -> u32 {
-        self.away_points.iter().sum()
-    }
+enum Verdict {
+    /// State the results.
+    Determine,
+    /// Pay.
+    Settle,
 }
 
 /// The world.
@@ -199,7 +87,18 @@ impl Game {
 pub struct Scenario {
     settings: Settings,
     game: Game,
-    next_due: Timestamp,
+    football: Football,
+    rng: Rng,
+    /// The football markets, home first, then the basketball markets.
+    crowds: [Crowd; 4],
+    /// What traders add to the home team's chance: a line that moves without news.
+    mood: f64,
+    /// The chance of the basketball home team.
+    basketball: f64,
+    next_play: Option<Timestamp>,
+    next_act: Timestamp,
+    next_drift: Timestamp,
+    next_verdict: Option<(Timestamp, Verdict)>,
 }
 
 impl Scenario {
@@ -214,20 +113,69 @@ impl Scenario {
         now: Timestamp,
         exchange: &mut Exchange,
     ) -> Result<Self, ListingError> {
-        let _ = (settings, entropy, now, exchange);
-        Err(ListingError::Missing("a scenario".into()))
+        let mut setup = entropy.rng("scenario.setup");
+        let mut rng = entropy.rng("scenario.traders");
+        let kickoff = now + Duration::from_millis(settings.kickoff_after_ms);
+        let mut game = listing::football(&mut setup, now, kickoff, exchange)?;
+        let basketball = listing::basketball(&mut setup, now, now + BASKETBALL_AFTER, exchange)?;
+        let football = Football::new(entropy.rng("scenario.football"), settings.game_ms);
+        game.home_win_probability = football.home_win_probability(&game);
+        let markets =
+            [game.home_market, game.away_market, basketball.home_market, basketball.away_market];
+        let crowds = markets.map(|market| Crowd::new(&mut rng, market, exchange));
+        let mut scenario = Self {
+            settings,
+            game,
+            football,
+            rng,
+            crowds,
+            mood: 0.0,
+            basketball: setup.random_range(0.35..0.65),
+            next_play: Some(kickoff),
+            next_act: now,
+            next_drift: now + DRIFT,
+            next_verdict: None,
+        };
+        for number in 0..scenario.crowds.len() {
+            let fair = scenario.fair(number);
+            scenario.crowds[number].fill_book(now, &mut scenario.rng, fair, exchange);
+        }
+        scenario.next_act = now + scenario.pause();
+        Ok(scenario)
     }
 
     /// Does everything that is due by `now`, each thing at its own time, and the exchange's
-    /// [`advance`](Exchange::advance). The effects are in the exchange.
+    /// [`advance`](Exchange::advance). The effects are in the exchange. One long step and many
+    /// short ones come to the same.
     pub fn step(&mut self, now: Timestamp, exchange: &mut Exchange) {
+        loop {
+            let due = self.next_due();
+            if due > now {
+                break;
+            }
+            if self.next_play == Some(due) {
+                self.play(due, exchange);
+            } else if let Some((at, verdict)) = self.next_verdict
+                && at == due
+            {
+                self.resolve(due, verdict, exchange);
+            } else if self.next_drift == due {
+                self.drift();
+                self.next_drift = due + DRIFT;
+            } else {
+                self.act(due, exchange);
+                self.next_act = due + self.pause();
+            }
+        }
         exchange.advance(now);
     }
 
     /// When [`Scenario::step`] has something to do next.
     #[must_use]
-    pub const fn next_due(&self) -> Timestamp {
-        self.next_due
+    pub fn next_due(&self) -> Timestamp {
+        let result = self.next_verdict.map(|(at, _)| at);
+        let news = self.next_play.into_iter().chain(result);
+        news.fold(self.next_act.min(self.next_drift), Timestamp::min)
     }
 
     /// The games, as a scoreboard shows them now.
@@ -240,5 +188,78 @@ impl Scenario {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn play(&mut self, now: Timestamp, exchange: &mut Exchange) {
+        let before = self.game.status;
+        let wait = self.football.advance(now, &mut self.game);
+        self.next_play = wait.map(|wait| now + wait);
+        if self.game.status != before {
+            listing::update_milestone(&self.game, now, exchange);
+        }
+        if self.game.status == GameStatus::Final {
+            for market in [self.game.home_market, self.game.away_market] {
+                // An operator may have closed it before.
+                let _ = exchange.set_close_time(now, market, now);
+            }
+            self.next_verdict = Some((now + self.settle_after(), Verdict::Determine));
+        }
+    }
+
+    fn resolve(&mut self, now: Timestamp, verdict: Verdict, exchange: &mut Exchange) {
+        let home_won = self.game.home_score() > self.game.away_score();
+        let markets = [(self.game.home_market, home_won), (self.game.away_market, !home_won)];
+        for (market, won) in markets {
+            // An operator may have been faster.
+            let _ = match verdict {
+                Verdict::Determine => {
+                    exchange.determine(now, market, if won { Outcome::Yes } else { Outcome::No })
+                }
+                Verdict::Settle => exchange.settle(now, market),
+            };
+        }
+        self.next_verdict = match verdict {
+            Verdict::Determine => Some((now + self.settle_after(), Verdict::Settle)),
+            Verdict::Settle => None,
+        };
+    }
+
+    fn act(&mut self, now: Timestamp, exchange: &mut Exchange) {
+        let open = |number: &usize| self.crowds[*number].is_open(exchange);
+        let open: Vec<usize> = (0..self.crowds.len()).filter(open).collect();
+        if open.is_empty() {
+            return;
+        }
+        let number = open[self.rng.random_range(0..open.len())];
+        let fair = self.fair(number);
+        self.crowds[number].act(now, &mut self.rng, fair, exchange);
+    }
+
+    fn drift(&mut self) {
+        self.mood = (self.mood + self.rng.random_range(-0.002..0.002)) * 0.98;
+        let walked = self.basketball + self.rng.random_range(-0.004..0.004);
+        self.basketball = walked.clamp(0.1, 0.9);
+    }
+
+    /// What YES of a market is held to be worth.
+    fn fair(&self, number: usize) -> f64 {
+        let home = (self.game.home_win_probability + self.mood).clamp(0.005, 0.995);
+        match number {
+            0 => home,
+            1 => 1.0 - home,
+            2 => self.basketball,
+            _ => 1.0 - self.basketball,
+        }
+    }
+
+    /// How long it is to the traders' next action.
+    fn pause(&mut self) -> Duration {
+        let rate = u64::from(self.settings.book_changes_per_second).max(1);
+        let mean = 100_000_000 * CHANGES_PER_ACT_TENTHS / rate;
+        Duration::from_nanos(mean / 2 + self.rng.random_range(0..=mean))
+    }
+
+    const fn settle_after(&self) -> Duration {
+        Duration::from_millis(self.settings.settle_after_ms)
     }
 }

@@ -348,3 +348,21 @@ fn effects_come_in_the_order_in_which_things_happened() {
         ]
     );
 }
+
+#[test]
+fn the_items_of_a_batch_stand_and_fall_alone() {
+    let mut floor = Floor::new();
+    let member = floor.member(100);
+    let [good, poor, last] = [1, 1_000, 2].map(|count| floor.order(Side::Bid, 50, count));
+    let now = floor.now;
+    let answers = floor.exchange.create_orders(now, member, vec![good, poor, last]);
+    let [Ok(first), Err(error), Ok(third)] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(error.code(), "insufficient_balance");
+    assert_eq!(floor.levels(Side::Bid), [(50, 3)]);
+    let unknown = floor.exchange.new_id();
+    let route = Route::Shard(SHARD);
+    let orders = [(first.order_id, route), (unknown, route), (third.order_id, route)];
+    let answers = floor.exchange.cancel_orders(now, member, &orders);
+    assert!(matches!(&answers[..], [Ok(_), Err(ExchangeError::OrderNotFound), Ok(_)]));
+    assert!(floor.exchange.market(floor.market).book().is_empty());
+}
