@@ -6,6 +6,7 @@ use hotpit_units::{Quantity, Timestamp};
 
 use super::exposure::Working;
 use super::io::{Outputs, Request};
+use super::ledger::Stake;
 use super::orders::{Cancel, Order, OrderKey, Query};
 use super::record::{CommandGiven, Decision, Intent, OrderEvent, Record};
 use super::risk::{self, Approved, Denial, Question};
@@ -42,25 +43,38 @@ impl Desk {
         }
     }
 
-    /// Asks the risk manager. Changes nothing but the next client order id.
-    pub(super) fn decide(
+    /// What the risk manager says to an intent, without anything following from it: none is
+    /// yes.
+    #[must_use]
+    pub fn would_deny(&self, agent: &AgentId, order: &NewOrder, now: Timestamp) -> Option<Denial> {
+        risk::check(&self.question(agent, order, now)).err()
+    }
+
+    /// Asks the risk manager. Changes nothing but the number of the next order.
+    fn decide(
         &mut self,
-        name: &AgentId,
+        agent: &AgentId,
         order: &NewOrder,
         now: Timestamp,
     ) -> Result<Approved, Denial> {
+        let name = || client_order_id(&self.nonce, self.next_name);
+        let approved = risk::decide(&self.question(agent, order, now), name)?;
+        self.next_name += 1;
+        Ok(approved)
+    }
+
+    fn question<'a>(&'a self, name: &AgentId, order: &'a NewOrder, now: Timestamp) -> Question<'a> {
         let agent = self.ledger.agents.find(name);
         let market = self.ledger.markets.by_id(order.market);
         let stake = match (agent, market) {
             (Some(agent), Some(market)) => self.ledger.stake(agent, market),
-            (Some(_), None) | (None, Some(_)) | (None, None) => super::ledger::Stake::default(),
+            (Some(_), None) | (None, Some(_)) | (None, None) => Stake::default(),
         };
-        let halted = if self.stopping { Some("shutting down") } else { self.halted.as_deref() };
-        let question = Question {
+        Question {
             now,
             order,
             limits: &self.settings.limits,
-            halted,
+            halted: if self.stopping { Some("shutting down") } else { self.halted.as_deref() },
             not_ready: self.sync.not_ready(),
             agent: agent.map(|slot| self.ledger.agents.get(slot)),
             market: market.map(|slot| self.ledger.markets.get(slot)),
@@ -69,10 +83,7 @@ impl Desk {
             exposure: self.ledger.exposure(),
             open_orders: self.ledger.open_orders(),
             free_cash: self.ledger.free_cash(),
-        };
-        let approved = risk::decide(&question, || client_order_id(&self.nonce, self.next_name))?;
-        self.next_name += 1;
-        Ok(approved)
+        }
     }
 
     fn send(
@@ -202,9 +213,9 @@ impl Desk {
         let Some(order) = self.orders.get_mut(key) else { return };
         match order.cancel {
             _ if order.state.is_final() => return,
-            Cancel::InFlight { .. } => return,
             Cancel::Idle => order.cancel = Cancel::Due { at: now, attempt: 0 },
-            Cancel::Due { attempt, .. } => order.cancel = Cancel::Due { at: now, attempt },
+            // Asking again does not make the exchange any faster: the next attempt has its time.
+            Cancel::Due { .. } | Cancel::InFlight { .. } => {}
         }
         self.send_cancel(key, now, out);
     }

@@ -39,6 +39,7 @@ mod io;
 mod ledger;
 mod market_table;
 mod orders;
+mod pool;
 mod reconcile;
 pub mod record;
 pub mod report;

@@ -1,1 +1,486 @@
-//! placeholder
+//! [`run`]: a desk at work. What it decides is carried out here, in an order that never changes:
+//! records are written, then requests leave, then agents are told.
+//!
+//! What lives here: the loop, the requests under way, the end. What never lives here: decisions
+//! about orders; they are the [`Desk`]'s.
+//!
+//! The loop never waits for anything but its own `select!`: requests run beside it, each with a
+//! bound on its time, and the journal is the one thing that it blocks on.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_rt::Clock;
+use hotpit_units::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::{error, info, warn};
+
+use super::inbox::{Command, ToDesk};
+use super::io::{Input, Outputs, Request};
+use super::market_table::MarketView;
+use super::orders::OrderKey;
+use super::pool::Pool;
+use super::record::{Journal, Record};
+use super::report::Report;
+use super::risk::Approved;
+use super::settings::Timing;
+use super::state::Desk;
+use super::venue::{CancelOutcome, CancelRequest, PlaceOutcome, ReadError, Venue};
+use crate::model::{Account, Action, AgentId, ClientOrderId, MarketId, Notice};
+
+/// Where the desk looks at markets. Asked on the desk's thread just before it decides, so an
+/// answer must take well under a microsecond.
+pub trait Views {
+    /// A market by its handle, as of now; none: the handle stands for nothing.
+    fn view(&self, market: MarketId) -> Option<MarketView>;
+
+    /// A market by its ticker, as of now; none: the cache does not know it (yet).
+    fn find(&self, ticker: &str) -> Option<MarketView>;
+}
+
+/// Whom the desk tells. Called on the desk's thread, so it must not wait.
+pub trait Notify {
+    /// Tells an agent what became of its order, with its account after it.
+    fn notify(&self, agent: &AgentId, notice: Notice, account: Arc<Account>);
+
+    /// The markets in which there is a position or an order changed: the feeds are to follow them.
+    fn interests(&self, tickers: &BTreeSet<Arc<str>>);
+}
+
+/// Orders under way to the exchange at the same time.
+const PLACES_MAX: usize = 16;
+/// Orders that may wait for their turn; beyond it they are not sent.
+const PLACES_WAITING_MAX: usize = 64;
+/// How long an order may wait for its turn: the market that it was decided on is gone then.
+const PLACE_WAIT_MAX: Duration = Duration::from_millis(500);
+/// Cancels under way at the same time. As many as orders may wait: each order has one at most.
+const CANCELS_MAX: usize = 16;
+/// Reads under way at the same time. As many as there are questions may wait: each order has one
+/// at most, and the account one.
+const READS_MAX: usize = 4;
+/// The longest that a request may take. The exchange's client has bounds of its own, far below;
+/// this one is for a client that has lost itself.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// How often the markets of interest are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// An order that waits for its turn.
+struct WaitingPlace {
+    order: OrderKey,
+    approved: Approved,
+    since: Timestamp,
+}
+
+/// A question about an order or the account.
+enum Read {
+    Find { order: OrderKey, client_order_id: ClientOrderId, ticker: Arc<str>, placed_at: Timestamp },
+    Account { fills_since: Timestamp },
+}
+
+/// The end, once it was asked for.
+struct Drain {
+    done: Option<oneshot::Sender<()>>,
+    deadline: Instant,
+}
+
+struct Shell<V, W, N> {
+    desk: Desk,
+    venue: Rc<V>,
+    journal: Box<dyn Journal>,
+    views: W,
+    notify: N,
+    clock: Clock,
+    timing: Timing,
+    out: Outputs,
+    places: Pool<WaitingPlace>,
+    cancels: Pool<(OrderKey, CancelRequest)>,
+    reads: Pool<Read>,
+    interests: BTreeSet<Arc<str>>,
+    looked: Timestamp,
+    drain: Option<Drain>,
+}
+
+/// Runs a desk until it is told to shut down or nobody can tell it anything any more; returns
+/// what it knew at the end. `started` is what [`Desk::new`] put out.
+///
+/// Not cancel-safe: dropping the future leaves requests of unknown outcome behind. Send
+/// [`Command::Shutdown`] instead.
+#[expect(clippy::too_many_arguments, reason = "the parts of the host meet here, once")]
+pub async fn run<V: Venue>(
+    desk: Desk,
+    started: Outputs,
+    mut inbox: mpsc::Receiver<ToDesk>,
+    venue: Rc<V>,
+    journal: Box<dyn Journal>,
+    views: impl Views,
+    notify: impl Notify,
+    clock: Clock,
+) -> Report {
+    let timing = desk.timing().clone();
+    let mut ticks = interval(timing.tick());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut shell = Shell {
+        desk,
+        venue,
+        journal,
+        views,
+        notify,
+        clock,
+        timing,
+        out: started,
+        places: Pool::new(PLACES_MAX),
+        cancels: Pool::new(CANCELS_MAX),
+        reads: Pool::new(READS_MAX),
+        interests: BTreeSet::new(),
+        looked: Timestamp::EPOCH,
+        drain: None,
+    };
+    // A failure halts the desk; it is told in the log and by every answer to a command.
+    let _ = shell.carry_out();
+    let mut open = true;
+    while !shell.is_finished() {
+        // The tick is first because it is rare and nothing else can hold it back; answers of the
+        // exchange come before new wishes, because they free what new wishes need.
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => shell.tick(),
+            input = shell.cancels.ended() => shell.step(input),
+            input = shell.places.ended() => shell.step(input),
+            input = shell.reads.ended() => shell.step(input),
+            message = inbox.recv(), if open => match message {
+                Some(message) => shell.receive(message),
+                None => {
+                    open = false;
+                    shell.shut_down(None);
+                }
+            },
+        }
+        shell.start_waiting();
+    }
+    if let Some(done) = shell.drain.and_then(|drain| drain.done) {
+        let _ = done.send(());
+    }
+    shell.desk.report()
+}
+
+impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
+    fn receive(&mut self, message: ToDesk) {
+        match message {
+            ToDesk::Actions { agent, actions } => {
+                self.look_at_named(&actions);
+                self.step(Input::Actions { agent, actions });
+            }
+            ToDesk::AgentUp { agent, limits } => self.step(Input::AgentUp { agent, limits }),
+            ToDesk::AgentDown { agent, reason } => self.step(Input::AgentDown { agent, reason }),
+            ToDesk::Order(order) => self.step(Input::Order(order)),
+            ToDesk::Fill(fill) => self.step(Input::Fill(fill)),
+            ToDesk::Connected => self.step(Input::Connected),
+            ToDesk::Disconnected { reason } => self.step(Input::Disconnected { reason }),
+            ToDesk::Command(command) => self.command(command),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Halt { agent, reason, done } => {
+                let _ = done.send(self.try_step(Input::Halt { agent, reason }));
+            }
+            Command::Resume { agent, done } => {
+                let _ = done.send(self.try_step(Input::Resume { agent }));
+            }
+            Command::Report { reply } => {
+                self.look_at_interests();
+                let _ = reply.send(self.desk.report());
+            }
+            Command::Shutdown { done } => self.shut_down(Some(done)),
+        }
+    }
+
+    fn shut_down(&mut self, done: Option<oneshot::Sender<()>>) {
+        match &mut self.drain {
+            // Whoever asks again takes the place of who asked before.
+            Some(drain) => drain.done = done.or(drain.done.take()),
+            None => {
+                let deadline = Instant::now() + self.timing.drain();
+                self.drain = Some(Drain { done, deadline });
+            }
+        }
+        self.step(Input::Shutdown);
+    }
+
+    fn is_finished(&self) -> bool {
+        let Some(drain) = &self.drain else { return false };
+        let quiet = self.desk.is_drained() && self.places.is_idle() && self.cancels.is_idle();
+        if !quiet && Instant::now() >= drain.deadline {
+            warn!(waited = ?self.timing.drain(), "orders may still work: the wait is over");
+            return true;
+        }
+        quiet
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        if self.looked + LOOK_EVERY <= now {
+            self.looked = now;
+            self.look_at_interests();
+            let interests = self.desk.interests();
+            if interests != self.interests {
+                self.notify.interests(&interests);
+                self.interests = interests;
+            }
+        }
+        self.step(Input::Tick);
+    }
+
+    /// Pulls the markets that actions name, so that each is decided on what is true now.
+    fn look_at_named(&mut self, actions: &[Action]) {
+        let now = self.clock.now();
+        let mut last = None;
+        for action in actions {
+            let market = match action {
+                Action::Place(order) => Some(order.market),
+                Action::CancelAll(market) => *market,
+                Action::Cancel(_) | Action::WakeAt(_) => None,
+            };
+            // An agent's orders usually come in runs of one market.
+            if market.is_none() || market == last {
+                continue;
+            }
+            last = market;
+            if let Some(view) = market.and_then(|market| self.views.view(market)) {
+                self.desk.apply(Input::Market(view), now, &mut self.out);
+            }
+        }
+    }
+
+    fn look_at_interests(&mut self) {
+        let now = self.clock.now();
+        for ticker in self.desk.interests() {
+            if let Some(view) = self.views.find(&ticker) {
+                self.desk.apply(Input::Market(view), now, &mut self.out);
+            }
+        }
+        let _ = self.carry_out();
+    }
+
+    fn step(&mut self, input: Input) {
+        let _ = self.try_step(input);
+    }
+
+    fn try_step(&mut self, input: Input) -> Result<(), String> {
+        self.desk.apply(input, self.clock.now(), &mut self.out);
+        self.carry_out()
+    }
+
+    /// Carries out what the desk wants: records first.
+    fn carry_out(&mut self) -> Result<(), String> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let mut out = std::mem::take(&mut self.out);
+        let written = if out.records.is_empty() {
+            Ok(())
+        } else {
+            self.journal.append(&out.records).map_err(|error| error.to_string())
+        };
+        if let Err(reason) = &written {
+            self.without_journal(reason, &mut out);
+        }
+        for request in out.requests.drain(..) {
+            self.start(request);
+        }
+        self.push_on();
+        out.records.iter().for_each(log);
+        self.tell(&mut out);
+        out.clear();
+        // What ended at once has put out more; else this gives the memory back.
+        if self.out.is_empty() {
+            self.out = out;
+        }
+        written
+    }
+
+    /// The records are not written, so the orders among them are not sent.
+    fn without_journal(&mut self, reason: &str, out: &mut Outputs) {
+        error!(reason, "the journal does not write: no order is sent until it does");
+        let now = self.clock.now();
+        let mut after = Outputs::default();
+        out.requests.retain(|request| match request {
+            Request::Place { order, .. } => {
+                let outcome = PlaceOutcome::NotSent { reason: format!("JOURNAL: {reason}") };
+                self.desk.apply(Input::Placed { order: *order, outcome }, now, &mut after);
+                false
+            }
+            Request::Cancel { .. } | Request::Find { .. } | Request::ReadAccount { .. } => true,
+        });
+        let failed = Input::JournalFailed { reason: reason.to_owned() };
+        self.desk.apply(failed, now, &mut after);
+        out.requests.append(&mut after.requests);
+        out.notices.append(&mut after.notices);
+    }
+
+    fn tell(&self, out: &mut Outputs) {
+        let mut accounts: Vec<(AgentId, Arc<Account>)> = Vec::new();
+        for (agent, notice) in out.notices.drain(..) {
+            let known = accounts.iter().find(|(known, _)| *known == agent);
+            let account = match known {
+                Some((_, account)) => Arc::clone(account),
+                None => {
+                    let account = Arc::new(self.desk.account(&agent));
+                    accounts.push((agent.clone(), Arc::clone(&account)));
+                    account
+                }
+            };
+            self.notify.notify(&agent, notice, account);
+        }
+    }
+
+    fn start(&mut self, request: Request) {
+        match request {
+            Request::Place { order, approved } => {
+                if self.places.has_room() && self.places.waiting() == 0 {
+                    self.start_place(order, approved);
+                } else if self.places.waiting() < PLACES_WAITING_MAX {
+                    let since = self.clock.now();
+                    self.places.wait(WaitingPlace { order, approved, since });
+                } else {
+                    self.not_sent(order, "ORDER_QUEUE: too many orders wait to be sent");
+                }
+            }
+            Request::Cancel { order, request } => {
+                self.cancels.wait((order, request));
+                self.start_cancels();
+            }
+            Request::Find { order, client_order_id, ticker, placed_at } => {
+                self.reads.wait(Read::Find { order, client_order_id, ticker, placed_at });
+                self.start_reads();
+            }
+            Request::ReadAccount { fills_since } => {
+                self.reads.wait(Read::Account { fills_since });
+                self.start_reads();
+            }
+        }
+    }
+
+    fn start_waiting(&mut self) {
+        self.start_cancels();
+        while let Some(waiting) = self.places.next_waiting() {
+            let waited = self.clock.now().since(waiting.since);
+            if self.desk.is_cancel_wanted(waiting.order) {
+                self.not_sent(waiting.order, "ORDER_QUEUE: canceled before it was sent");
+            } else if waited > PLACE_WAIT_MAX {
+                self.not_sent(waiting.order, "ORDER_QUEUE: waited too long to be sent");
+            } else {
+                self.start_place(waiting.order, waiting.approved);
+            }
+        }
+        self.start_reads();
+        self.push_on();
+        while !self.out.is_empty() {
+            let _ = self.carry_out();
+        }
+    }
+
+    fn not_sent(&mut self, order: OrderKey, reason: &str) {
+        let outcome = PlaceOutcome::NotSent { reason: reason.to_owned() };
+        self.desk.apply(Input::Placed { order, outcome }, self.clock.now(), &mut self.out);
+    }
+
+    fn start_place(&mut self, order: OrderKey, approved: Approved) {
+        let venue = Rc::clone(&self.venue);
+        self.places.start(async move {
+            let request = approved.into_request();
+            let outcome = match timeout(REQUEST_MAX, venue.place(request)).await {
+                Ok(outcome) => outcome,
+                Err(_) => PlaceOutcome::Unknown { reason: "no answer in time".to_owned() },
+            };
+            Input::Placed { order, outcome }
+        });
+    }
+
+    fn start_cancels(&mut self) {
+        while let Some((order, request)) = self.cancels.next_waiting() {
+            let venue = Rc::clone(&self.venue);
+            self.cancels.start(async move {
+                let outcome = match timeout(REQUEST_MAX, venue.cancel(request)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => CancelOutcome::Unknown { reason: "no answer in time".to_owned() },
+                };
+                Input::Canceled { order, outcome }
+            });
+        }
+    }
+
+    fn start_reads(&mut self) {
+        while let Some(read) = self.reads.next_waiting() {
+            let venue = Rc::clone(&self.venue);
+            let clock = self.clock;
+            self.reads.start(async move {
+                let late = |call| ReadError { call, reason: "no answer in time".to_owned() };
+                match read {
+                    Read::Find { order, client_order_id, ticker, placed_at } => {
+                        let asked_at = clock.now();
+                        let find = venue.find(&client_order_id, &ticker, placed_at);
+                        let result = timeout(REQUEST_MAX, find)
+                            .await
+                            .unwrap_or_else(|_| Err(late("find an order")));
+                        Input::Found { order, asked_at, result }
+                    }
+                    Read::Account { fills_since } => {
+                        let read = venue.account(fills_since);
+                        let result = timeout(REQUEST_MAX, read)
+                            .await
+                            .unwrap_or_else(|_| Err(late("read the account")));
+                        Input::Account(result)
+                    }
+                }
+            });
+        }
+    }
+
+    /// Brings what was started onto the wire. What has ended at once is taken in; what follows
+    /// from it is carried out by the caller or the next step.
+    fn push_on(&mut self) {
+        while let Some(input) = self
+            .cancels
+            .push_on()
+            .or_else(|| self.places.push_on())
+            .or_else(|| self.reads.push_on())
+        {
+            self.desk.apply(input, self.clock.now(), &mut self.out);
+        }
+    }
+}
+
+/// Tells the log what an operator should know.
+fn log(record: &Record) {
+    match record {
+        Record::Ready(ready) => match &ready.not_ready {
+            None => info!("ready to trade"),
+            Some(reason) => warn!(reason, "not ready to trade"),
+        },
+        Record::Halt(halt) => {
+            let agent = halt.agent.as_ref().map_or("all", |agent| agent.as_str());
+            match &halt.reason {
+                Some(reason) => warn!(agent, reason, "halted"),
+                None => info!(agent, "resumed"),
+            }
+        }
+        Record::Difference(found) => {
+            let ticker = found.ticker.as_deref().unwrap_or_default();
+            warn!(kind = %found.kind, ticker, detail = %found.detail, "the exchange differs");
+        }
+        Record::Holding(changed) => {
+            info!(ticker = %changed.ticker, cause = ?changed.cause, "holding changed");
+        }
+        Record::Started(_)
+        | Record::Intent(_)
+        | Record::Order(_)
+        | Record::Fill(_)
+        | Record::Command(_)
+        | Record::Agent(_) => {}
+    }
+}

@@ -16,7 +16,7 @@ use super::orders::{Cancel, Order, OrderKey, Orders, Query};
 use super::record::{
     AgentChanged, CommandGiven, Decision, Halt, Record, Recovered, RecoveredOrder, Started,
 };
-use super::settings::Settings;
+use super::settings::{Settings, Timing};
 use super::sync::Sync;
 use crate::model::{AgentId, OrderState, VenueFill};
 
@@ -103,6 +103,8 @@ impl Desk {
         for order in recovered.orders {
             desk.take_over(order, now);
         }
+        // A halt holds over a restart, and so does what it means for working orders.
+        desk.cancel_halted(now, out);
         desk
     }
 
@@ -143,10 +145,23 @@ impl Desk {
         held.chain(worked).collect()
     }
 
-    /// Whether no order of this host can trade any more.
+    /// Whether no order of this host can trade any more, and every fill is booked that the
+    /// exchange has told of.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        !self.orders.open().any(|(_, order)| !order.is_external() && !order.state.is_final())
+        self.parked.is_empty() && !self.orders.open().any(|(_, order)| !order.is_external())
+    }
+
+    /// Whether an order is to be canceled as soon as it can be.
+    #[must_use]
+    pub fn is_cancel_wanted(&self, order: OrderKey) -> bool {
+        self.orders.get(order).is_some_and(|order| order.cancel != Cancel::Idle)
+    }
+
+    /// When it does what.
+    #[must_use]
+    pub fn timing(&self) -> &Timing {
+        &self.settings.timing
     }
 
     /// The agent's name for records and notices; none: outside this host.
@@ -233,6 +248,15 @@ impl Desk {
         };
         let key = self.orders.insert(order);
         self.recount(key);
+    }
+
+    fn cancel_halted(&mut self, now: Timestamp, out: &mut Outputs) {
+        if self.halted.is_some() {
+            self.cancel_where(|_| true, now, out);
+        }
+        let halted = self.ledger.agents.iter().filter(|(_, agent)| agent.halted.is_some());
+        let halted: BTreeSet<AgentSlot> = halted.map(|(slot, _)| slot).collect();
+        self.cancel_where(|order| halted.contains(&order.agent), now, out);
     }
 
     fn see(&mut self, view: MarketView, now: Timestamp, out: &mut Outputs) {

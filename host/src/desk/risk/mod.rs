@@ -116,6 +116,28 @@ pub(super) fn decide(
     question: &Question<'_>,
     name: impl FnOnce() -> ClientOrderId,
 ) -> Result<Approved, Denial> {
+    let view = check(question)?;
+    let order = question.order;
+    Ok(Approved {
+        request: PlaceRequest {
+            client_order_id: name(),
+            ticker: Arc::clone(&view.market.ticker),
+            exchange_index: view.market.exchange_index,
+            side: order.side,
+            price: order.price,
+            quantity: order.quantity,
+            time_in_force: order.time_in_force,
+            post_only: order.post_only,
+            expires: order.expires,
+        },
+    })
+}
+
+/// Every check, in order. Gives the view of the market that they were made on.
+///
+/// # Errors
+/// The first check that fails.
+pub(super) fn check<'a>(question: &Question<'a>) -> Result<&'a MarketView, Denial> {
     let order = question.order;
     trading::not_halted(question)?;
     let agent = trading::agent(question)?;
@@ -137,17 +159,5 @@ pub(super) fn decide(
     exposure::worst_case(&case)?;
     rate::within(&case)?;
     matching::post_only(&case)?;
-    Ok(Approved {
-        request: PlaceRequest {
-            client_order_id: name(),
-            ticker: case.ticker(),
-            exchange_index: view.market.exchange_index,
-            side: order.side,
-            price: order.price,
-            quantity: order.quantity,
-            time_in_force: order.time_in_force,
-            post_only: order.post_only,
-            expires: order.expires,
-        },
-    })
+    Ok(view)
 }
