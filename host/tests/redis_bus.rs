@@ -1,5 +1,12 @@
 //! The Redis bus against a real `redis-server`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends with what it did not expect; helpers are outside of #[test]"
+)]
+
 #[path = "support/redis.rs"]
 mod redis_server;
 
@@ -286,18 +293,23 @@ async fn a_missing_message_makes_books_stale_until_they_are_loaded_again() {
         publisher.publish(trade(1), Timestamp::EPOCH);
         until("both", || listener.heard().len() == 2).await;
 
-        let body =
-            if channel == "kalshi:trades" { trade(9) } else { delta("KX-1", Side::Bid, 9, 9) };
-        forge(&server, channel, 9, &body).await;
-        until("loaded again", || subscriber.stats().loads >= 2).await;
-        let heard = listener.heard();
-        let stale = heard.iter().position(|message| matches!(message, Message::Stale(_))).unwrap();
-        assert!(
-            heard[stale..].iter().any(|message| matches!(message, Message::Snapshot(_))),
-            "{channel}: {heard:?}"
-        );
+        let of_trades = channel == "kalshi:trades";
+        let forged = if of_trades { trade(9) } else { delta("KX-1", Side::Bid, 9, 9) };
+        forge(&server, channel, 9, &forged).await;
+        let is_stale = |message: &Message| matches!(message, Message::Stale(_));
+        until("stale", || listener.heard().iter().any(is_stale)).await;
         let stats = subscriber.stats();
         assert_eq!((stats.gaps, stats.missed), (1, 7), "{channel}");
+
+        // The publisher comes to where the forged message was, and goes on from there.
+        for number in 2..=10 {
+            let (trade, delta) = (trade(number), delta("KX-1", Side::Bid, 41, 1));
+            publisher.publish(if of_trades { trade } else { delta }, Timestamp::EPOCH);
+        }
+        let bids = if of_trades { vec![level(40, 5)] } else { vec![level(41, 9), level(40, 5)] };
+        until("the book", || listener.book("KX-1") == Some((bids.clone(), vec![]))).await;
+        assert!(subscriber.stats().loads >= 2, "{channel}");
+        assert_eq!(subscriber.stats().gaps, 1, "{channel}");
     }
 }
 
