@@ -192,6 +192,8 @@ impl AsyncWrite for Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -207,7 +209,8 @@ mod tests {
 
         let mut rest = [0; 10];
         let mut read = Box::pin(gate.read_exact(&mut rest));
-        assert!(futures_util::poll!(&mut read).is_pending());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
         unread.release(1);
         read.await.unwrap();
     }

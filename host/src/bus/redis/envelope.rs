@@ -52,6 +52,26 @@ impl Channel {
     }
 }
 
+/// The last sequence number of each channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Seqs {
+    pub(super) markets: u64,
+    pub(super) trades: u64,
+    pub(super) lifecycle: u64,
+    pub(super) games: u64,
+}
+
+impl Seqs {
+    pub(super) fn of(&mut self, channel: Channel) -> &mut u64 {
+        match channel {
+            Channel::Markets => &mut self.markets,
+            Channel::Trades => &mut self.trades,
+            Channel::Lifecycle => &mut self.lifecycle,
+            Channel::Games => &mut self.games,
+        }
+    }
+}
+
 /// A message with its place in the channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Envelope {
@@ -79,8 +99,8 @@ pub(super) enum Decoded {
     Foreign,
 }
 
-/// The place of a message in its channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The place of a message in its channel; later places are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) struct Place {
     pub(super) epoch: u64,
     pub(super) seq: u64,

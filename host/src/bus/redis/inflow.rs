@@ -70,7 +70,11 @@ pub(super) struct Inflow {
 }
 
 enum Phase {
-    Syncing(Vec<Held>),
+    /// Waits for keys that reach up to where the messages held begin.
+    Syncing {
+        held: Vec<Held>,
+        after: Option<Place>,
+    },
     Live(Floors),
 }
 
@@ -147,7 +151,8 @@ impl Inflow {
         if !std::mem::take(&mut self.must_load) {
             return Need::Nothing;
         }
-        let syncing = |channel: Channel| matches!(self.phases[channel.index()], Phase::Syncing(_));
+        let syncing =
+            |channel: Channel| matches!(self.phases[channel.index()], Phase::Syncing { .. });
         Need::Load(Families {
             books: syncing(Channel::Markets),
             markets: syncing(Channel::Lifecycle),
@@ -202,8 +207,16 @@ impl Inflow {
                 self.broke(channel, "another publisher", now);
             }
         }
-        if let Some(message) = message {
-            self.pass(channel, Held { place, message, received: now }, tally);
+        match message {
+            Some(message) => self.pass(channel, Held { place, message, received: now }, tally),
+            None => self.begin_after(channel, place),
+        }
+    }
+
+    /// Notes where a syncing channel was when it was heard first.
+    fn begin_after(&mut self, channel: Channel, place: Place) {
+        if let Phase::Syncing { after: after @ None, .. } = &mut self.phases[channel.index()] {
+            *after = Some(place);
         }
     }
 
@@ -218,43 +231,66 @@ impl Inflow {
 
     /// The keys are there: delivers them, then what was held and is later.
     pub(super) fn loaded(&mut self, loaded: Loaded, now: Timestamp, tally: &Tally) {
-        let Loaded { epoch, books, markets, games } = loaded;
-        let mut floors: [Floors; Channel::COUNT] = Default::default();
-        for key in markets {
-            floors[Channel::Lifecycle.index()].insert(Arc::clone(&key.market.ticker), key.seq);
-            self.deliver(Message::Market(key.market), now);
+        let Loaded { epoch, mut seqs, books, markets, games } = loaded;
+        let mut ready = |inflow: &mut Self, channel: Channel| {
+            inflow.begin_live(channel, Place { epoch, seq: *seqs.of(channel) })
+        };
+        if let Some(held) = ready(self, Channel::Lifecycle) {
+            let mut floors = Floors::default();
+            for key in markets {
+                floors.insert(Arc::clone(&key.market.ticker), key.seq);
+                self.deliver(Message::Market(key.market), now);
+            }
+            self.replay(Channel::Lifecycle, floors, held, tally);
         }
-        for (espn_id, GameKey { seq, info, game, .. }) in games {
-            floors[Channel::Games.index()].insert(espn_id, seq);
-            if let Some(info) = info {
-                self.deliver(Message::GameInfo(info), now);
+        if let Some(held) = ready(self, Channel::Games) {
+            let mut floors = Floors::default();
+            for (espn_id, GameKey { seq, info, game, .. }) in games {
+                floors.insert(espn_id, seq);
+                let info = info.map(Message::GameInfo);
+                for message in info.into_iter().chain(game.map(Message::Game)) {
+                    self.deliver(message, now);
+                }
             }
-            if let Some(game) = game {
-                self.deliver(Message::Game(game), now);
-            }
+            self.replay(Channel::Games, floors, held, tally);
         }
-        for (ticker, BookKey { seq, synced, ts, bids, asks, .. }) in books {
-            floors[Channel::Markets.index()].insert(Arc::clone(&ticker), seq);
-            if synced {
-                self.deliver(Message::Snapshot(Snapshot { ticker, bids, asks, ts }), now);
+        if let Some(held) = ready(self, Channel::Markets) {
+            let mut floors = Floors::default();
+            for (ticker, BookKey { seq, synced, ts, bids, asks, .. }) in books {
+                floors.insert(Arc::clone(&ticker), seq);
+                if synced {
+                    self.deliver(Message::Snapshot(Snapshot { ticker, bids, asks, ts }), now);
+                }
             }
+            self.replay(Channel::Markets, floors, held, tally);
         }
-        for (channel, floors) in Channel::ALL.into_iter().zip(floors) {
-            let track = &mut self.tracks[channel.index()];
-            let phase = &mut self.phases[channel.index()];
-            if !matches!(phase, Phase::Syncing(_)) {
-                continue;
+    }
+
+    /// What a syncing channel held, if keys that reach up to `reached` are enough to go on from;
+    /// none if it is not syncing, or if there is a hole between keys and messages: then the next
+    /// keys are needed.
+    fn begin_live(&mut self, channel: Channel, reached: Place) -> Option<Vec<Held>> {
+        let phase = &mut self.phases[channel.index()];
+        let Phase::Syncing { held, after } = phase else { return None };
+        let track = &mut self.tracks[channel.index()];
+        match *after {
+            Some(after) if after > reached => {
+                self.must_load = true;
+                return None;
             }
-            if track.epoch().is_some_and(|heard| heard < epoch) {
-                // The publisher of the keys was not heard on this channel yet.
-                *track = Track::default();
-            }
-            let Phase::Syncing(held) = std::mem::replace(phase, Phase::Live(floors)) else {
-                continue;
-            };
-            for held in held.into_iter().filter(|held| held.place.epoch == epoch) {
-                self.pass(channel, held, tally);
-            }
+            Some(after) if after.epoch == reached.epoch => {}
+            // Not heard yet, or heard from an earlier publisher alone.
+            Some(_) | None => *track = Track::at(reached),
+        }
+        let mut held = std::mem::take(held);
+        held.retain(|held| held.place.epoch == reached.epoch);
+        Some(held)
+    }
+
+    fn replay(&mut self, channel: Channel, floors: Floors, held: Vec<Held>, tally: &Tally) {
+        self.phases[channel.index()] = Phase::Live(floors);
+        for held in held {
+            self.pass(channel, held, tally);
         }
     }
 
@@ -271,7 +307,7 @@ impl Inflow {
     }
 
     fn sync(&mut self, channel: Channel) {
-        self.phases[channel.index()] = Phase::Syncing(vec![]);
+        self.phases[channel.index()] = Phase::Syncing { held: vec![], after: None };
         self.must_load = true;
     }
 
@@ -282,13 +318,16 @@ impl Inflow {
                 Some(message) => self.deliver(message, held.received),
                 None => add(&tally.old, 1),
             },
-            Phase::Syncing(buffer) => {
+            Phase::Syncing { held: buffer, after } => {
                 if buffer.len() >= self.buffer_max {
                     add(&tally.overflows, 1);
-                    // What is dropped here was published before the next load begins.
+                    // What is dropped here is in the keys that are written next.
                     buffer.clear();
+                    *after = None;
                     self.must_load = true;
                 }
+                let Place { epoch, seq } = held.place;
+                after.get_or_insert(Place { epoch, seq: seq.saturating_sub(1) });
                 buffer.push(held);
             }
         }

@@ -17,6 +17,7 @@ use redis::{RedisError, RedisResult};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::envelope::Seqs;
 use super::{PUBLISHER_KEY, VERSION};
 use crate::model::{Game, GameInfo, Level, Market};
 
@@ -86,9 +87,10 @@ pub(super) struct GameKey {
 pub(super) struct PublisherKey {
     pub(super) v: u32,
     pub(super) epoch: u64,
-    /// Counts the flushes of this epoch. Every key holds what was published before this one was
-    /// written.
+    /// Counts the flushes of this epoch.
     pub(super) flush: u64,
+    /// Every key holds at least what was published up to these sequence numbers.
+    pub(super) seqs: Seqs,
     pub(super) ts: Timestamp,
 }
 
@@ -113,30 +115,32 @@ pub(super) struct Families {
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) epoch: u64,
+    /// At least up to these sequence numbers.
+    pub(super) seqs: Seqs,
     pub(super) books: Vec<(Arc<str>, BookKey)>,
     pub(super) markets: Vec<MarketKey>,
     pub(super) games: Vec<(Arc<str>, GameKey)>,
 }
 
-/// Waits for a flush that starts after the call, then loads the keys of its publisher.
-/// `started` is called with every wait for the flush that was in vain.
+/// Waits for the end of the flush that is due, then loads the keys of its publisher.
 ///
-/// Why that is complete: the keys of a flush and the publisher's key follow each other on one
-/// connection without a message between. A publisher's key that changed after we looked was
-/// written after we subscribed, so the keys before it hold all that we could not hear.
+/// The keys of a flush and the publisher's key follow each other on one connection without a
+/// message between. So a publisher's key that was written after we subscribed means that the
+/// keys hold all that we could not hear; its `seqs` prove it.
 pub(super) async fn load(
     mut connection: MultiplexedConnection,
     families: Families,
 ) -> Result<Loaded, RedisError> {
     let at_first = publisher(&mut connection).await?;
-    let epoch = loop {
+    let now = loop {
         tokio::time::sleep(FLUSH_POLL).await;
         match publisher(&mut connection).await? {
-            Some(now) if Some(now) != at_first && now.v == VERSION => break now.epoch,
+            Some(now) if Some(now) != at_first && now.v == VERSION => break now,
             Some(_) | None => {}
         }
     };
-    let mut loaded = Loaded { epoch, ..Loaded::default() };
+    let PublisherKey { epoch, seqs, .. } = now;
+    let mut loaded = Loaded { epoch, seqs, ..Loaded::default() };
     if families.markets {
         let keys = read::<MarketKey>(&mut connection, MARKET).await?;
         let current = |key: &MarketKey| key.v == VERSION && key.epoch == epoch;

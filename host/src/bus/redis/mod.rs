@@ -24,6 +24,8 @@ mod publisher;
 mod queue;
 mod sequence;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Address, AddressError};
 pub use publisher::{Publisher, PublisherStats};

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::address::{Address, AddressError};
 use super::connect::{Commands, ConnectError};
-use super::envelope::{Place, encode};
+use super::envelope::{Place, Seqs, encode};
 use super::keys::{self, PublisherKey, Subject};
 use super::queue::{Item, Queue};
 use super::{PUBLISHER_KEY, VERSION};
@@ -231,6 +231,8 @@ struct Writer<'a> {
 #[derive(Default)]
 struct Flush {
     number: u64,
+    /// The sequence numbers when the flush began.
+    seqs: Seqs,
     /// What is still to be written in the flush that goes on, if one does.
     pending: Option<VecDeque<Subject>>,
     /// Keys to be written again before they expire, although nothing changed.
@@ -327,6 +329,7 @@ impl Writer<'_> {
                 v: VERSION,
                 epoch: self.epoch,
                 flush: self.flush.number,
+                seqs: self.flush.seqs,
                 ts: self.shared.clock.now(),
             };
             let value = serde_json::to_vec(&key)?;
@@ -342,7 +345,8 @@ impl Writer<'_> {
         if self.flush.pending.is_some() {
             return;
         }
-        let mut subjects = self.shared.queue.take_dirty();
+        let (mut subjects, seqs) = self.shared.queue.take_dirty();
+        self.flush.seqs = seqs;
         subjects.extend(self.flush.due_for_refresh(&self.shared.queue, &self.shared.settings));
         self.flush.pending = Some(subjects.into());
     }

@@ -13,7 +13,7 @@ use hotpit_units::{Side, Timestamp};
 use tokio::sync::Notify;
 
 use super::VERSION;
-use super::envelope::Channel;
+use super::envelope::{Channel, Seqs};
 use super::keys::{BookKey, GameKey, MarketKey, Subject};
 use crate::bus::{Message, Snapshot, Stale};
 use crate::cache::Cache;
@@ -55,7 +55,7 @@ pub(super) struct Queue {
 struct State {
     items: VecDeque<Item>,
     /// The last sequence number of each channel.
-    seqs: [u64; Channel::COUNT],
+    seqs: Seqs,
     connected: bool,
     /// Markets whose changes are not queued until a snapshot is.
     conflated: BTreeSet<Arc<str>>,
@@ -79,7 +79,7 @@ impl Queue {
         let book = book_of(&message);
         if !state.connected {
             // With the connection every book is sent anew.
-            state.seqs[channel.index()] += 1;
+            *state.seqs.of(channel) += 1;
             state.counts.dropped_down += 1;
         } else if book.is_some_and(|ticker| state.conflated.contains(ticker)) {
             state.counts.conflated += 1;
@@ -101,7 +101,7 @@ impl Queue {
                 | Message::Game(_) => {}
             }
         } else {
-            state.seqs[channel.index()] += 1;
+            *state.seqs.of(channel) += 1;
             state.counts.dropped_full += 1;
         }
     }
@@ -138,7 +138,7 @@ impl Queue {
     pub(super) fn heartbeat(&self, now: Timestamp) {
         let mut state = self.lock();
         for channel in Channel::ALL {
-            let seq = state.seqs[channel.index()];
+            let seq = *state.seqs.of(channel);
             state.items.push_back(Item { channel, seq, ts: now, body: None });
         }
     }
@@ -162,11 +162,15 @@ impl Queue {
         self.lock().counts
     }
 
-    /// The keys to write now, ascending.
-    pub(super) fn take_dirty(&self) -> Vec<Subject> {
-        let mut dirty: Vec<Subject> = std::mem::take(&mut self.lock().dirty).into_iter().collect();
+    /// The keys to write now, ascending, and the last sequence numbers as of which all others
+    /// are right already.
+    pub(super) fn take_dirty(&self) -> (Vec<Subject>, Seqs) {
+        let mut state = self.lock();
+        let mut dirty: Vec<Subject> = std::mem::take(&mut state.dirty).into_iter().collect();
+        let seqs = state.seqs;
+        drop(state);
         dirty.sort_unstable();
-        dirty
+        (dirty, seqs)
     }
 
     /// Every key there is, ascending.
@@ -184,12 +188,12 @@ impl Queue {
     ) -> Result<Option<Vec<u8>>, serde_json::Error> {
         // Held while the shadow is read: state and sequence number belong together.
         let state = self.lock();
-        let seq = |channel: Channel| state.seqs[channel.index()];
+        let Seqs { markets, lifecycle, games, trades: _ } = state.seqs;
         let v = VERSION;
         match subject {
             Subject::Book(ticker) => {
                 let Some((snapshot, synced)) = self.snapshot(ticker) else { return Ok(None) };
-                let seq = seq(Channel::Markets);
+                let seq = markets;
                 drop(state);
                 let Snapshot { bids, asks, ts, .. } = snapshot;
                 serde_json::to_vec(&BookKey { v, epoch, seq, synced, ts, bids, asks }).map(Some)
@@ -199,13 +203,13 @@ impl Queue {
                 let Some(market) = id.and_then(|id| self.shadow.market(id)) else {
                     return Ok(None);
                 };
-                let seq = seq(Channel::Lifecycle);
+                let seq = lifecycle;
                 serde_json::to_vec(&MarketKey { v, epoch, seq, market }).map(Some)
             }
             Subject::Game(espn_id) => {
                 let Some(id) = self.shadow.game_id(espn_id) else { return Ok(None) };
                 let (info, game) = (self.shadow.game_info(id), self.shadow.game(id));
-                let seq = seq(Channel::Games);
+                let seq = games;
                 serde_json::to_vec(&GameKey { v, epoch, seq, info, game }).map(Some)
             }
         }
@@ -269,7 +273,7 @@ impl Queue {
 
 impl State {
     fn push(&mut self, channel: Channel, ts: Timestamp, body: Option<Message>) {
-        let seq = &mut self.seqs[channel.index()];
+        let seq = self.seqs.of(channel);
         *seq += 1;
         self.items.push_back(Item { channel, seq: *seq, ts, body });
         self.counts.queued += 1;

@@ -23,6 +23,11 @@ pub(super) enum Step {
 }
 
 impl Track {
+    /// A track that has reached this place.
+    pub(super) fn at(place: Place) -> Self {
+        Self(Some(place))
+    }
+
     /// A message is at this place.
     pub(super) fn message(&mut self, place: Place) -> Step {
         self.step(place, 1)
@@ -31,11 +36,6 @@ impl Track {
     /// A heartbeat says that this was the place of the last message.
     pub(super) fn heartbeat(&mut self, place: Place) -> Step {
         self.step(place, 0)
-    }
-
-    /// The epoch of the place reached.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        self.0.map(|place| place.epoch)
     }
 
     fn step(&mut self, place: Place, ahead: u64) -> Step {
