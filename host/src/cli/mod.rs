@@ -41,6 +41,9 @@ enum Command {
         /// End by itself after this time, such as 20s or 5m
         #[arg(long = "for", value_name = "TIME", value_parser = text::duration)]
         run_for: Option<Duration>,
+        /// Write how the host stands at the end to this file, as JSON
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
     },
     /// Tell whether files are agents that can be loaded, and what they subscribe to and need
     Check {
@@ -105,7 +108,9 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
     // What talks to a running host needs to know where it is, and nothing else of the file.
     let talk = |request| talk::talk(&Config::state_folder_of(config), request);
     match command {
-        Command::Run { run_for } => run::run(Config::load(config)?, run_for)?,
+        Command::Run { run_for, report } => {
+            run::run(Config::load(config)?, run_for, report.as_deref())?;
+        }
         Command::Check { files, format } => {
             return check::check(&Config::load(config)?, &files, format.json);
         }
@@ -140,7 +145,7 @@ mod tests {
         let read = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.command);
         assert!(matches!(
             read("hotpit run --for 20s"),
-            Ok(Command::Run { run_for: Some(time) }) if time == Duration::from_secs(20)
+            Ok(Command::Run { run_for: Some(time), .. }) if time == Duration::from_secs(20)
         ));
         assert!(matches!(read("hotpit positions --json"), Ok(Command::Positions(_))));
         assert!(matches!(

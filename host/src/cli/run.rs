@@ -1,5 +1,6 @@
 //! `hotpit run`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,21 +16,29 @@ use crate::ops::live::Screen;
 const IMPATIENT: i32 = 130;
 
 /// Runs the host and prints its summary, always the last line.
-pub(super) fn run(config: Config, run_for: Option<Duration>) -> anyhow::Result<()> {
+pub(super) fn run(
+    config: Config,
+    run_for: Option<Duration>,
+    report: Option<&Path>,
+) -> anyhow::Result<()> {
     let screen = Screen::stderr();
     logging::start(&config.log, screen.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let summary = runtime.block_on(async {
+    let status = runtime.block_on(async {
         let signals = Signals::new()?;
         let end = signals.end(run_for).boxed();
         let result = app::run(config, RunOptions { screen: screen.clone(), end }).await;
         screen.clear();
         result
     })?;
-    text::print(&format!("summary: {summary}\n"))
+    if let Some(path) = report {
+        std::fs::write(path, serde_json::to_vec_pretty(&status)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    text::print(&format!("summary: {}\n", status.summary()))
 }
 
 /// What asks the process to end.

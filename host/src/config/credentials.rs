@@ -57,12 +57,12 @@ pub enum CredentialsError {
     #[error("{0} is not valid UTF-8")]
     NotText(&'static str),
     /// The PEM file cannot be read.
-    #[error("cannot read {path}, which {PRIVATE_KEY_FILE} names: {source}")]
+    #[error("cannot read {path}, which {PRIVATE_KEY_FILE} names: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -90,7 +90,7 @@ impl Credentials {
             (None, Some(path)) => {
                 let path = PathBuf::from(path);
                 let read = std::fs::read_to_string(&path);
-                Some(read.map_err(|source| CredentialsError::Unreadable { path, source })?)
+                Some(read.map_err(|cause| CredentialsError::Unreadable { path, cause })?)
             }
             (None, None) => None,
         };

@@ -63,12 +63,12 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file has mistakes.
     #[error("{path} is not valid:{}", listed(problems))]
@@ -91,7 +91,7 @@ impl Config {
             Ok(text) => Self::parse(&text)
                 .map_err(|problems| ConfigError::Invalid { path: file.into(), problems }),
             Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Self::default()),
-            Err(source) => Err(ConfigError::Unreadable { path: file.into(), source }),
+            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
         }
     }
 

@@ -39,12 +39,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The folder or the lock cannot be made.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}: {cause}")]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// SQLite refused.
     #[error("{0}")]

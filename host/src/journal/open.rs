@@ -35,7 +35,7 @@ impl Lock {
     /// Takes the lock of a database.
     pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = PathBuf::from(format!("{}.lock", database.display()));
-        let io = |source| OpenError::Io { path: path.clone(), source };
+        let io = |cause| OpenError::Io { path: path.clone(), cause };
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)

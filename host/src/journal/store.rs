@@ -43,7 +43,7 @@ impl Store {
     pub fn open(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
-                .map_err(|source| OpenError::Io { path: folder.into(), source })?;
+                .map_err(|cause| OpenError::Io { path: folder.into(), cause })?;
         }
         let lock = Lock::take(path)?;
         let connection = open(path, settings)?;

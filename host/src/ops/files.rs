@@ -34,12 +34,12 @@ pub enum EndpointError {
     )]
     NotRunning(PathBuf),
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}; run this as the user who started hotpit")]
+    #[error("cannot read {path}: {cause}; run this as the user who started hotpit")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file has something else in it.
     #[error("{} has no address in it: remove it and start hotpit again", .0.display())]
@@ -54,9 +54,9 @@ impl Endpoint {
     pub fn find(folder: &Path) -> Result<Self, EndpointError> {
         let read = |name| {
             let path = folder.join(name);
-            fs::read_to_string(&path).map_err(|source| match source.kind() {
+            fs::read_to_string(&path).map_err(|cause| match cause.kind() {
                 ErrorKind::NotFound => EndpointError::NotRunning(folder.into()),
-                _ => EndpointError::Unreadable { path, source },
+                _ => EndpointError::Unreadable { path, cause },
             })
         };
         let address = read(ADDRESS)?;

@@ -51,20 +51,20 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}, which ops.bind names: {source}; port 0 takes a free one")]
+    #[error("cannot listen on {address}, which ops.bind names: {cause}; port 0 takes a free one")]
     Bind {
         /// The address.
         address: SocketAddr,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The address and the token cannot be written.
-    #[error("cannot write to the state folder {folder}: {source}")]
+    #[error("cannot write to the state folder {folder}: {cause}")]
     Publish {
         /// The folder.
         folder: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -79,7 +79,7 @@ impl Server {
         entropy: &Entropy,
         source: Arc<S>,
     ) -> Result<Self, OpsError> {
-        let bind = |source| OpsError::Bind { address: settings.bind, source };
+        let bind = |cause| OpsError::Bind { address: settings.bind, cause };
         let listener = TcpListener::bind(settings.bind).await.map_err(bind)?;
         let bound = listener.local_addr().map_err(bind)?;
         if !bound.ip().is_loopback() {
@@ -89,7 +89,7 @@ impl Server {
         let endpoint = Endpoint { address: reachable(bound), token: token.clone() };
         endpoint
             .publish(state_folder)
-            .map_err(|source| OpsError::Publish { folder: state_folder.into(), source })?;
+            .map_err(|cause| OpsError::Publish { folder: state_folder.into(), cause })?;
         let app = App {
             source,
             guard: Guard::new(token, bound.ip()),
