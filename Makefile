@@ -24,8 +24,7 @@ help: ## List the targets
 
 run: agents ## Trade on the practice exchange with the example agents
 	@cargo build --release --quiet -p hotpit -p hotpit-exchange
-	@target/release/hotpit-exchange practice --host target/release/hotpit --agents agents \
-		$(if $(FOR),--for $(FOR)) $(if $(REDIS),--redis $(REDIS))
+	@target/release/hotpit-practice $(if $(FOR),--for $(FOR)) $(if $(REDIS),--redis $(REDIS))
 
 test: guests ## Run every test
 	cargo test --release --workspace
