@@ -13,7 +13,9 @@ use serde::Deserialize;
 pub struct Settings {
     /// The folder that is watched for `*.wasm` and `*.toml`.
     pub folder: PathBuf,
-    /// Where the agents' saved states are kept, one file each. Never the agents' folder.
+    /// Where the agents' saved states are kept, one file each. Never the agents' folder. Not a key
+    /// of its own: it is in the host's `state_folder`.
+    #[serde(skip)]
     pub state_folder: PathBuf,
     /// Threads that run agents. 0: all processors but one, at least one, at most eight.
     pub workers: u16,

@@ -1,7 +1,9 @@
 //! [`HostSource`]: what the operator's port and the live view are told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hotpit_rt::Clock;
 use tokio::sync::{oneshot, watch};
@@ -19,7 +21,7 @@ use crate::ops::{
 use crate::units::Timestamp;
 
 /// Reads every part of the host when asked.
-pub(super) struct HostSource<A> {
+pub(super) struct HostSource {
     pub(super) venue: String,
     pub(super) sends_orders: bool,
     pub(super) started: Timestamp,
@@ -27,14 +29,14 @@ pub(super) struct HostSource<A> {
     pub(super) desk: DeskSender,
     pub(super) cache: Arc<Cache>,
     pub(super) events: Arc<AtomicU64>,
-    pub(super) agents: A,
+    pub(super) agents: Box<dyn Fn() -> Vec<AgentStatus> + Send + Sync>,
     pub(super) feed: Arc<FeedStats>,
-    pub(super) leagues: watch::Receiver<std::collections::BTreeMap<League, LeagueStatus>>,
-    pub(super) league_stale: std::time::Duration,
+    pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
+    pub(super) league_stale: Duration,
     pub(super) bus: Arc<Bus>,
 }
 
-impl<A: Fn() -> Vec<AgentStatus> + Send + Sync + 'static> HostSource<A> {
+impl HostSource {
     /// Everything but the desk, with the desk's report as given.
     pub(super) fn with_report(&self, desk: Report) -> Status {
         let now = self.clock.now();
@@ -101,13 +103,14 @@ impl<A: Fn() -> Vec<AgentStatus> + Send + Sync + 'static> HostSource<A> {
             count(stale.0, stale.1, "crossed", cache.crossed),
             count(dropped.0, dropped.1, "book_not_synced", cache.deltas_unsynced),
             count(dropped.0, dropped.1, "malformed_frame", feed.malformed),
-            count(dropped.0, dropped.1, "unknown_frame", feed.unknown),
-            count(dropped.0, dropped.1, "redis_queue_full", bus.publisher.dropped),
+            count(dropped.0, dropped.1, "unknown_frame", feed.unknown_types),
+            count(dropped.0, dropped.1, "redis_queue_full", bus.publisher.dropped_full),
+            count(dropped.0, dropped.1, "redis_down", bus.publisher.dropped_down),
         ]
     }
 }
 
-impl<A: Fn() -> Vec<AgentStatus> + Send + Sync + 'static> Source for HostSource<A> {
+impl Source for HostSource {
     async fn status(&self) -> Result<Status, String> {
         let report = ask(&self.desk, |reply| Command::Report { reply }).await?;
         Ok(self.with_report(report))
@@ -167,23 +170,26 @@ fn kalshi_line(feed: &FeedReport) -> StreamLine {
         phase,
         reason: down.then(|| feed.last_error.clone()),
         messages: feed.frames,
-        reconnects: feed.reconnects,
+        reconnects: feed.connects.saturating_sub(1),
         gaps: feed.gaps,
         last_message: Some(feed.last_frame).filter(|at| *at > Timestamp::EPOCH),
     }
 }
 
 fn redis_line(bus: &Bus) -> Option<StreamLine> {
+    if !bus.is_redis() {
+        return None;
+    }
     let stats = bus.stats();
-    let phase = match &*bus.state().borrow() {
-        BusState::Starting => StreamPhase::Connecting,
-        BusState::Live => StreamPhase::Up,
-        BusState::Down { .. } => StreamPhase::Down,
+    let (phase, reason) = match &*bus.state().borrow() {
+        BusState::Starting => (StreamPhase::Connecting, None),
+        BusState::Live => (StreamPhase::Up, None),
+        BusState::Down { reason } => (StreamPhase::Down, Some(reason.to_string())),
     };
-    bus.is_redis().then(|| StreamLine {
+    Some(StreamLine {
         stream: "redis".to_owned(),
         phase,
-        reason: None,
+        reason,
         messages: stats.subscriber.received,
         reconnects: stats.subscriber.connects.saturating_sub(1),
         gaps: stats.subscriber.gaps,

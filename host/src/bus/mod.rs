@@ -98,6 +98,12 @@ impl Bus {
         }
     }
 
+    /// Whether messages go through Redis.
+    #[must_use]
+    pub const fn is_redis(&self) -> bool {
+        matches!(self.0, Inner::Redis { .. })
+    }
+
     /// Whether what comes out of the bus can be traded on, now and at every change.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<BusState> {

@@ -8,9 +8,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The address of the API, version included.
+    /// The address of the API, version included. Not a key of its own: `venue` says it.
+    #[serde(skip)]
     pub rest_url: String,
-    /// The address of the WebSocket.
+    /// The address of the WebSocket. Not a key of its own: `venue` says it.
+    #[serde(skip)]
     pub ws_url: String,
     /// How long opening a connection may take, in ms. Less than the other timeouts, so that an
     /// order that found no connection is known not to have been sent.
