@@ -5,6 +5,7 @@
 //! - [`sequence`]: whether a frame was lost.
 //! - [`session`]: the one task that owns the connection: subscriptions, recovery, reconnecting.
 //! - [`catalog`]: which markets are wanted, and what is known of them apart from their books.
+//! - [`feed`]: session and catalog, put together.
 //! - [`stats`]: what the feed tells of itself.
 //!
 //! What it promises: after a lost frame or connection every book that may be wrong is published
@@ -12,6 +13,15 @@
 //! read over REST, each published once; missed reports on our orders are the desk's to read, and
 //! it is told so. What never lives here: books. They are the cache's.
 
+pub mod catalog;
+pub mod feed;
 pub mod sequence;
+mod session;
+mod settings;
 pub mod stats;
 pub mod wire;
+
+pub use catalog::LeagueNames;
+pub use feed::Feed;
+pub use settings::Settings;
+pub use stats::{FeedReport, FeedState, FeedStats};
