@@ -208,3 +208,7 @@ fn under_limits<T>(
         Err(payload) => Err(Fault::from_host_panic(&*payload, call)),
     }
 }
+
+#[cfg(test)]
+#[path = "instance_tests.rs"]
+mod tests;
