@@ -1,7 +1,6 @@
 //! [`Context`]: everything an agent can see and do while it handles a batch.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::ids::{GameId, MarketId, OrderId};
 use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position};
+use crate::sorted::Sorted;
 use crate::working::Working;
 
 /// What an agent can see and do. What it tells is as of the batch; what it is asked to do is sent
@@ -29,10 +29,9 @@ pub struct Context {
 /// once, until an event says that the answer may be another.
 #[derive(Default)]
 struct Cache {
-    markets: BTreeMap<MarketId, Rc<Market>>,
-    ids: BTreeMap<String, MarketId>,
-    games: BTreeMap<GameId, Rc<GameInfo>>,
-    games_of: BTreeMap<MarketId, GameId>,
+    markets: Sorted<MarketId, Rc<Market>>,
+    games: Sorted<GameId, Rc<GameInfo>>,
+    games_of: Sorted<MarketId, GameId>,
 }
 
 impl Context {
@@ -134,22 +133,18 @@ impl Context {
     /// market changes: cheap to call on every event.
     #[must_use]
     pub fn market(&self, market: MarketId) -> Option<Rc<Market>> {
-        if let Some(known) = self.cache.borrow().markets.get(&market) {
+        if let Some(known) = self.cache.borrow().markets.get(market) {
             return Some(Rc::clone(known));
         }
         let described = Rc::new(self.host.market(market)?);
-        let mut cache = self.cache.borrow_mut();
-        cache.ids.insert(described.ticker.clone(), market);
-        cache.markets.insert(market, Rc::clone(&described));
+        self.cache.borrow_mut().markets.insert(market, Rc::clone(&described));
         Some(described)
     }
 
-    /// The market with this ticker; none if the agent is not subscribed to it.
+    /// The market with this ticker; none if the agent is not subscribed to it. Goes through all of
+    /// them: look it up once and keep the handle.
     #[must_use]
     pub fn market_id(&self, ticker: &str) -> Option<MarketId> {
-        if let Some(known) = self.cache.borrow().ids.get(ticker) {
-            return Some(*known);
-        }
         let is_it = |id: &MarketId| self.market(*id).is_some_and(|market| market.ticker == ticker);
         self.markets().into_iter().find(is_it)
     }
@@ -171,7 +166,7 @@ impl Context {
     /// changes.
     #[must_use]
     pub fn game(&self, game: GameId) -> Option<Rc<GameInfo>> {
-        if let Some(known) = self.cache.borrow().games.get(&game) {
+        if let Some(known) = self.cache.borrow().games.get(game) {
             return Some(Rc::clone(known));
         }
         let described = Rc::new(self.host.game(game)?);
@@ -182,7 +177,7 @@ impl Context {
     /// The game that a market is on; none where the host is not certain of one.
     #[must_use]
     pub fn game_of(&self, market: MarketId) -> Option<GameId> {
-        if let Some(known) = self.cache.borrow().games_of.get(&market) {
+        if let Some(known) = self.cache.borrow().games_of.get(market) {
             return Some(*known);
         }
         let game = self.host.game_of(market)?;
@@ -214,16 +209,16 @@ impl Cache {
     fn forget_what_changed(&mut self, event: &Event) {
         match event {
             Event::Market(change) => {
-                self.markets.remove(&change.market);
-                self.games_of.remove(&change.market);
+                self.markets.remove(change.market);
+                self.games_of.remove(change.market);
             }
             Event::Game(game) => {
-                self.games.remove(&game.game);
-                self.games_of.retain(|_, known| *known != game.game);
+                self.games.remove(game.game);
+                self.games_of.retain(|known| *known != game.game);
             }
             Event::Gap(gap) => match gap.market {
                 Some(market) => {
-                    self.markets.remove(&market);
+                    self.markets.remove(market);
                 }
                 None => *self = Self::default(),
             },

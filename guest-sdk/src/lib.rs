@@ -103,6 +103,7 @@ mod manifest;
 mod market_map;
 mod params;
 mod runner;
+mod sorted;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 #[cfg(target_family = "wasm")]

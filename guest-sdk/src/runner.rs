@@ -2,7 +2,6 @@
 //! harness drive the same one.
 
 use hotpit_units::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::event::Event;
@@ -18,17 +17,6 @@ pub struct Runner<A> {
     version: &'static str,
     /// Until the first batch: whether saved state was read.
     starting: Option<bool>,
-}
-
-/// What `save` gives and `start` takes: the agent's state with what the SDK keeps beside it.
-#[derive(Serialize, Deserialize)]
-struct Saved<S> {
-    /// The version of the agent that saved it, for messages.
-    version: String,
-    /// The last order number that was given.
-    last_order: OrderId,
-    /// The agent.
-    state: S,
 }
 
 impl<A: Agent> Runner<A> {
@@ -58,18 +46,18 @@ impl<A: Agent> Runner<A> {
         self.context.finish()
     }
 
-    /// The state, or nothing where it has no JSON form, which is logged: an agent that cannot be
-    /// saved can still be swapped, at the price of a fresh start.
+    /// The state: a line with the version that saved it and the last order number, then the agent
+    /// as JSON. Nothing where it has no JSON form, which is logged: such an agent can still be
+    /// swapped, at the price of a fresh start.
     pub(crate) fn save(&self) -> Vec<u8> {
-        let saved = Saved {
-            version: self.version.into(),
-            last_order: self.context.last_order(),
-            state: &self.agent,
-        };
-        serde_json::to_vec(&saved).unwrap_or_else(|error| {
-            crate::error!("the state cannot be saved, the next start will be a fresh one: {error}");
-            Vec::new()
-        })
+        let mut saved = format!("{} {}\n", self.version, self.context.last_order().0).into_bytes();
+        match serde_json::to_writer(&mut saved, &self.agent) {
+            Ok(()) => saved,
+            Err(error) => {
+                crate::error!("the state cannot be saved, the next start is a fresh one: {error}");
+                Vec::new()
+            }
+        }
     }
 
     #[cfg(not(target_family = "wasm"))]
@@ -80,15 +68,22 @@ impl<A: Agent> Runner<A> {
 
 /// Reads saved state. An error refuses the start: on a swap the version that runs goes on; at a
 /// first start the host starts the agent again without state.
-fn read_state<A: Agent>(bytes: &[u8], version: &str) -> Result<(A, OrderId), String> {
-    let read = serde_json::from_slice::<Saved<A>>(bytes);
-    let saved = read.map_err(|error| {
-        let saved_by = serde_json::from_slice::<Saved<serde::de::IgnoredAny>>(bytes)
-            .map_or_else(|_| "something else".into(), |saved| format!("version {}", saved.version));
+fn read_state<A: Agent>(saved: &[u8], version: &str) -> Result<(A, OrderId), String> {
+    let Some((saved_by, last_order, state)) = split(saved) else {
+        return Err("the state to restore was not saved by an agent of this SDK".into());
+    };
+    let agent = serde_json::from_slice(state).map_err(|error| {
         format!(
-            "the state saved by {saved_by} does not fit version {version}: {error} \
+            "the state saved by version {saved_by} does not fit version {version}: {error} \
              (a new field needs `#[serde(default)]`)"
         )
     })?;
-    Ok((saved.state, saved.last_order))
+    Ok((agent, last_order))
+}
+
+/// The version that saved, its last order number, and the agent as JSON.
+fn split(saved: &[u8]) -> Option<(&str, OrderId, &[u8])> {
+    let end = saved.iter().position(|byte| *byte == b'\n')?;
+    let (version, last_order) = std::str::from_utf8(&saved[..end]).ok()?.rsplit_once(' ')?;
+    Some((version, OrderId(last_order.parse().ok()?), &saved[end + 1..]))
 }

@@ -120,14 +120,15 @@ fn state_that_was_not_asked_for_is_saved_again() {
 #[test]
 fn state_that_does_not_fit_refuses_the_start_and_says_why() {
     let mut harness = Harness::<Recorder>::new();
-    let other = br#"{"version":"0.3.1","last_order":7,"state":{"heard":"nothing"}}"#;
-    let error = harness.start_from(Some(other)).unwrap_err();
+    let error = harness.start_from(Some(b"0.3.1 7\n{\"heard\":\"nothing\"}")).unwrap_err();
     assert!(
-        error.starts_with("the state saved by version 0.3.1 does not fit version 0.0.0:"),
+        error.starts_with("the state saved by version 0.3.1 does not fit version 0.0.0: invalid"),
         "{error}"
     );
-    let error = harness.start_from(Some(b"\xff\x00")).unwrap_err();
-    assert!(error.starts_with("the state saved by something else does not fit"), "{error}");
+    for broken in [&b""[..], b"\xff\x00", b"{}", b"0.3.1\n{}", b"0.3.1 x\n{}"] {
+        let error = harness.start_from(Some(broken)).unwrap_err();
+        assert_eq!(error, "the state to restore was not saved by an agent of this SDK");
+    }
 }
 
 #[test]
