@@ -27,8 +27,6 @@ mod matching;
 mod position;
 pub(super) mod rate;
 mod size;
-#[cfg(test)]
-mod tests;
 mod trading;
 
 use std::sync::Arc;

@@ -1,0 +1,199 @@
+//! The exchange's account against ours.
+
+use super::*;
+
+fn drifted(floor: &Floor, quantity: i64) -> Input {
+    Input::Account(Ok(AccountSnapshot {
+        positions: vec![held(TICKER, quantity)],
+        ..floor.snapshot()
+    }))
+}
+
+fn not_ready(floor: &Floor) -> String {
+    floor.desk.report().not_ready.unwrap_or_default()
+}
+
+#[test]
+fn the_account_is_read_at_the_start_every_minute_and_after_a_break() {
+    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    floor.apply(Input::Tick);
+    assert_eq!(floor.reads(), 1);
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(not_ready(&floor), "");
+    floor.pass(Duration::from_secs(59));
+    assert_eq!(floor.reads(), 0);
+    floor.pass(Duration::from_secs(2));
+    assert_eq!(floor.reads(), 1);
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+
+    floor.apply(Input::Disconnected { reason: "reset".to_owned() });
+    assert!(not_ready(&floor).contains("reset"));
+    floor.apply(Input::Connected);
+    assert_eq!(floor.reads(), 1);
+    assert_ne!(not_ready(&floor), "");
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(not_ready(&floor), "");
+}
+
+#[test]
+fn a_read_from_before_the_connection_does_not_make_it_ready() {
+    let mut floor = Floor::open();
+    floor.pass(Duration::from_secs(61));
+    let before = floor.snapshot();
+    floor.now = floor.now + Duration::from_millis(1);
+    floor.apply(Input::Connected);
+    floor.apply(Input::Account(Ok(before)));
+    assert_ne!(not_ready(&floor), "");
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.reads(), 1);
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(not_ready(&floor), "");
+}
+
+#[test]
+fn a_read_that_fails_is_not_an_empty_account() {
+    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    floor.apply(Input::Tick);
+    let error = super::super::ReadError { call: "GET /portfolio/orders", reason: "503".to_owned() };
+    floor.apply(Input::Account(Err(error)));
+    assert_eq!(not_ready(&floor), "the account cannot be read: GET /portfolio/orders: 503");
+    floor.pass(Duration::from_millis(1_100));
+    assert_eq!(floor.reads(), 1);
+}
+
+#[test]
+fn a_missed_fill_is_booked_once_by_its_id() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.pass(Duration::from_secs(60));
+    // REST does not say our name for the order.
+    let fill = VenueFill { client_order_id: None, ..filled(&sent, "f1", 4, START) };
+    let mut snapshot = floor.snapshot();
+    snapshot.fills = vec![fill.clone()];
+    snapshot.resting = vec![reported(&sent, VenueOrderStatus::Resting, 4)];
+    snapshot.positions = vec![held(TICKER, 4)];
+    floor.apply(Input::Account(Ok(snapshot.clone())));
+    assert_eq!(floor.differences(), ["missed_fill"]);
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
+    floor.apply(Input::Account(Ok(snapshot)));
+    floor.apply(Input::Fill(filled(&sent, "f1", 4, START)));
+    assert_eq!(floor.position(), contracts(4));
+    assert_eq!(not_ready(&floor), "");
+}
+
+#[test]
+fn an_order_that_is_gone_is_asked_for_before_it_ends() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert!(floor.differences().is_empty(), "sent too shortly before the read");
+    floor.pass(Duration::from_secs(5));
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(floor.differences(), ["order_gone"]);
+    assert_eq!(floor.working(), [(OrderState::Resting, contracts(10))]);
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.finds(), 1);
+    let found = Ok(Some(reported(&sent, VenueOrderStatus::Canceled, 0)));
+    floor.apply(Input::Found { order: sent.key, asked_at: floor.now, result: found });
+    assert_eq!(floor.told(), [OrderState::Canceled]);
+}
+
+#[test]
+fn a_position_that_does_not_agree_twice_stops_the_desk_until_it_does() {
+    let mut floor = Floor::open();
+    floor.pass(Duration::from_secs(61));
+    floor.apply(drifted(&floor, 3));
+    assert_eq!(not_ready(&floor), "", "the first time it may be a slow read");
+    floor.pass(Duration::from_secs(2));
+    assert_eq!(floor.reads(), 1, "looked at again soon");
+    floor.apply(drifted(&floor, 3));
+    assert_eq!(floor.differences(), ["position"]);
+    assert_eq!(not_ready(&floor), "position drift: market=KX-1 ours=0.00 theirs=3.00");
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(not_ready(&floor), "");
+}
+
+#[test]
+fn an_operator_can_take_the_exchanges_word_on_a_position() {
+    let mut floor = Floor::open();
+    for _ in 0..2 {
+        floor.pass(Duration::from_secs(61));
+        floor.apply(drifted(&floor, 3));
+    }
+    assert_ne!(not_ready(&floor), "");
+    floor.apply(Input::Resume { agent: None });
+    floor.pass(Duration::from_millis(100));
+    floor.apply(drifted(&floor, 3));
+    assert_eq!(not_ready(&floor), "");
+    let line = &floor.desk.report().positions[0];
+    // At the mid of 40 and 60 cents, as a position from outside.
+    assert_eq!((line.agent.clone(), line.quantity), (None, contracts(3)));
+    assert_eq!(line.average_price, cents(50));
+}
+
+#[test]
+fn a_new_journal_takes_over_what_the_exchange_has() {
+    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    floor.apply(Input::Tick);
+    floor.apply(drifted(&floor, -4));
+    assert_eq!(not_ready(&floor), "");
+    let report = floor.desk.report();
+    assert_eq!(report.positions[0].quantity, contracts(-4));
+    // Without a mark: at the price at which most can be lost.
+    assert_eq!(report.positions[0].average_price, Price::ZERO);
+    assert_eq!(report.cash, Dollars::from_dollars(1_000));
+}
+
+#[test]
+fn cash_that_came_from_outside_is_taken_over_when_all_is_quiet() {
+    let mut floor = Floor::open();
+    floor.pass(Duration::from_secs(60));
+    let mut snapshot = floor.snapshot();
+    snapshot.balance = Dollars::from_dollars(1_500);
+    floor.apply(Input::Account(Ok(snapshot)));
+    assert_eq!(floor.differences(), ["cash"]);
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_500));
+}
+
+#[test]
+fn a_market_that_pays_out_closes_the_position() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 40, 10));
+    floor.apply(Input::Fill(filled(&sent, "f1", 10, START)));
+    assert_eq!(floor.desk.report().cash, Dollars::from_raw(995_990_000));
+    assert_eq!(floor.desk.report().unrealized, Some(Dollars::from_dollars(1)));
+    let paid = Market {
+        status: MarketStatus::Finalized,
+        settlement: Some(Price::ONE),
+        ..market(MARKET, TICKER)
+    };
+    floor.apply(Input::Market(view_of(paid.clone(), MARKET, floor.now)));
+    let report = floor.desk.report();
+    assert_eq!(report.cash, Dollars::from_raw(1_005_990_000));
+    assert_eq!(report.realized, Dollars::from_dollars(6));
+    assert_eq!(report.fees, Dollars::from_raw(10_000));
+    assert_eq!(floor.position(), Quantity::ZERO);
+    floor.apply(Input::Market(view_of(paid, MARKET, floor.now)));
+    assert!(floor.out.records.is_empty(), "paid once");
+}
+
+#[test]
+fn a_position_without_a_price_has_no_profit_and_no_loss() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 40, 10));
+    floor.apply(Input::Fill(filled(&sent, "f1", 10, START)));
+    let mut view = view(floor.now);
+    view.quote.ask = None;
+    floor.apply(Input::Market(view));
+    let report = floor.desk.report();
+    assert_eq!(report.positions[0].mark, None);
+    assert_eq!(report.unrealized, None);
+}
+
+#[test]
+fn the_desk_is_interested_where_it_has_a_position_or_an_order() {
+    let mut floor = Floor::open();
+    assert!(floor.desk.interests().is_empty());
+    floor.rest(bid(1, 40, 10));
+    assert_eq!(floor.desk.interests().into_iter().collect::<Vec<_>>(), [Arc::from(TICKER)]);
+}
