@@ -122,6 +122,7 @@ impl Host {
             wanted: wanted.clone(),
             feed: Arc::new(FeedStats::default()),
             events: Arc::new(AtomicU64::new(0)),
+            leagues: Arc::default(),
         };
         let bus = Arc::new(Bus::start(&config.bus, Arc::new(floor.clone()), clock, &entropy)?);
 
@@ -155,6 +156,7 @@ impl Host {
         }));
         let espn = espn(&config, &account, Arc::clone(&bus), &cache, wanted, clock, entropy)?;
         let leagues = espn.status();
+        floor.leagues.get_or_init(|| leagues.clone());
         let client = Arc::clone(&account.client);
         let background = vec![
             tokio::spawn(espn.run()).abort_handle(),

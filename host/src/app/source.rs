@@ -13,7 +13,7 @@ use crate::bus::{Bus, BusState};
 use crate::cache::Cache;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
 use crate::feeds::espn::LeagueStatus;
-use crate::feeds::kalshi::stats::{FeedReport, FeedState, FeedStats};
+use crate::feeds::kalshi::{FeedReport, FeedState, FeedStats};
 use crate::model::{AgentId, League};
 use crate::ops::{
     AgentLine, AgentPhase, Counter, Source, Status, StreamLine, StreamPhase,
@@ -151,6 +151,9 @@ fn agent_line(agent: AgentStatus) -> AgentLine {
         markets: agent.markets,
         events: agent.events,
         calls: agent.batches,
+        call_p50_ns: agent.call_p50_ns,
+        call_p99_ns: agent.call_p99_ns,
+        swaps: agent.swaps,
         actions: agent.actions,
         dropped: agent.dropped,
         failures: agent.faults,

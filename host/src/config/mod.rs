@@ -40,10 +40,30 @@ pub struct Config {
     pub state_folder: PathBuf,
     /// Logs.
     pub log: LogSettings,
+    /// The agents.
+    pub agents: crate::agents::Settings,
+    /// How feeds reach agents.
+    pub bus: crate::bus::Settings,
+    /// The desk.
+    pub desk: crate::desk::Settings,
+    /// Requests to the exchange.
+    pub kalshi: crate::kalshi::Settings,
+    /// The feeds.
+    pub feeds: FeedSettings,
     /// The journal.
     pub journal: crate::journal::Settings,
     /// The operator's port.
     pub ops: crate::ops::Settings,
+}
+
+/// The feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedSettings {
+    /// The exchange's market data.
+    pub kalshi: crate::feeds::kalshi::Settings,
+    /// Games.
+    pub espn: crate::feeds::espn::Settings,
 }
 
 impl Default for Config {
@@ -53,6 +73,11 @@ impl Default for Config {
             live: false,
             state_folder: "state".into(),
             log: LogSettings::default(),
+            agents: crate::agents::Settings::default(),
+            bus: crate::bus::Settings::default(),
+            desk: crate::desk::Settings::default(),
+            kalshi: crate::kalshi::Settings::default(),
+            feeds: FeedSettings::default(),
             journal: crate::journal::Settings::default(),
             ops: crate::ops::Settings::default(),
         }
@@ -113,6 +138,12 @@ impl Config {
     /// Checks what the types do not, and names each key that is wrong.
     pub fn validate(&self, problems: &mut Vec<String>) {
         self.log.validate(problems);
+        self.agents.validate(problems);
+        self.bus.validate(problems);
+        self.desk.validate(problems);
+        self.kalshi.validate(problems);
+        self.feeds.kalshi.validate(problems);
+        self.feeds.espn.validate(problems);
         self.journal.validate(problems);
         self.ops.validate(problems);
     }
@@ -122,6 +153,20 @@ impl Config {
     #[must_use]
     pub fn sends_orders(&self) -> bool {
         self.live || !self.venue.may_cost_money()
+    }
+
+    /// How agents are run, with the folder that their states are kept in.
+    #[must_use]
+    pub fn agent_settings(&self) -> crate::agents::Settings {
+        let state_folder = self.state_folder.join("agents");
+        crate::agents::Settings { state_folder, ..self.agents.clone() }
+    }
+
+    /// How the exchange is asked, with its addresses.
+    #[must_use]
+    pub fn kalshi_settings(&self) -> crate::kalshi::Settings {
+        let (rest_url, ws_url) = (self.venue.rest_url(), self.venue.ws_url());
+        crate::kalshi::Settings { rest_url, ws_url, ..self.kalshi.clone() }
     }
 
     /// The database of the journal.

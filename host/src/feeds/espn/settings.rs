@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// limit, and its own push service is no faster.
 const FLOOR_MS: u64 = 2_000;
 
-/// The section `[espn]`.
+/// The section `[feeds.espn]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -49,7 +49,7 @@ impl Settings {
         let url = reqwest::Url::parse(&self.url).ok();
         let host = url.as_ref().and_then(|url| url.host_str());
         if host.is_none() {
-            problems.push(format!("espn.url: `{}` is not an http address", self.url));
+            problems.push(format!("feeds.espn.url: `{}` is not an http address", self.url));
         }
         let is_local = matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"));
         let floor = if is_local { 10 } else { FLOOR_MS };
@@ -63,7 +63,7 @@ impl Settings {
         ];
         for (key, value, least) in least {
             if value < least {
-                problems.push(format!("espn.{key}: {value} is less than {least}"));
+                problems.push(format!("feeds.espn.{key}: {value} is less than {least}"));
             }
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     fn espn_itself_is_not_read_faster_than_the_floor_and_a_local_server_may_be() {
         let fast = Settings { live_ms: 100, ..Settings::default() };
         assert_eq!(problems(&Settings::default()), Vec::<String>::new());
-        assert_eq!(problems(&fast), ["espn.live_ms: 100 is less than 2000"]);
+        assert_eq!(problems(&fast), ["feeds.espn.live_ms: 100 is less than 2000"]);
         let local = Settings { url: "http://127.0.0.1:8080".to_owned(), ..fast };
         assert_eq!(problems(&local), Vec::<String>::new());
     }

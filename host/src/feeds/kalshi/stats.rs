@@ -59,13 +59,19 @@ macro_rules! counters {
         }
 
         impl FeedStats {
+            /// When the last frame was read, of whatever kind; the epoch: never.
+            #[must_use]
+            pub fn last_frame(&self) -> Timestamp {
+                Timestamp::from_nanos(self.last_frame.load(Ordering::Relaxed))
+            }
+
             /// Everything as of now.
             #[must_use]
             pub fn report(&self) -> FeedReport {
                 let state = usize::from(self.state.load(Ordering::Relaxed));
                 FeedReport {
                     state: FeedState::ALL.get(state).copied().unwrap_or_default(),
-                    last_frame: Timestamp::from_nanos(self.last_frame.load(Ordering::Relaxed)),
+                    last_frame: self.last_frame(),
                     lag_ms: self.lag_ms.load(Ordering::Relaxed),
                     last_error: self.last_error().clone(),
                     $($name: self.$name.get(),)*

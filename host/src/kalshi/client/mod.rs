@@ -108,8 +108,8 @@ pub struct Client<T> {
     entropy: Entropy,
     /// The part of every path that is the API's version: `/trade-api/v2`.
     base: String,
-    limits: Mutex<Limits>,
-    ready: ReadySignature,
+    limits: Arc<Mutex<Limits>>,
+    ready: Arc<ReadySignature>,
 }
 
 impl<T: Transport> Client<T> {
@@ -132,8 +132,25 @@ impl<T: Transport> Client<T> {
             clock,
             entropy,
             base,
-            limits: Mutex::new(limits),
-            ready: ReadySignature::default(),
+            limits: Arc::new(Mutex::new(limits)),
+            ready: Arc::default(),
+        }
+    }
+
+    /// The same account over other connections: limits and ready signatures are shared, because
+    /// they are the account's; connections are not, because each lives on the runtime that opened
+    /// it, and an order must not wait for another thread.
+    #[must_use]
+    pub fn over<U>(&self, transport: U) -> Client<U> {
+        Client {
+            transport,
+            credentials: self.credentials.clone(),
+            settings: self.settings.clone(),
+            clock: self.clock,
+            entropy: self.entropy,
+            base: self.base.clone(),
+            limits: Arc::clone(&self.limits),
+            ready: Arc::clone(&self.ready),
         }
     }
 
