@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hotpit::bus::redis::{PUBLISHER_KEY, Publisher, Subscriber};
-use hotpit::bus::{BusState, Delta, Kind, Message, Settings, Sink, Snapshot, Stale};
+use hotpit::bus::{Bus, BusState, Delta, Kind, Message, Settings, Sink, Snapshot, Stale};
 use hotpit::cache::Cache;
+use hotpit::feeds::Publish;
 use hotpit::model::{
     FeeSchedule, Game, GameInfo, GameMarket, GameStatus, League, Level, Market, MarketStatus,
     Outcome, PriceGrid, Team, Trade,
@@ -202,6 +203,25 @@ async fn every_message_comes_back_as_it_was_published() {
     }
     assert_eq!(listener.heard().len(), messages.len());
     assert_eq!(subscriber.stats().gaps, 0);
+}
+
+#[tokio::test]
+async fn a_bus_of_either_kind_delivers_what_a_feed_publishes() {
+    let server = RedisServer::start().await;
+    for kind in [Kind::Embedded, Kind::Redis] {
+        let settings = Settings { kind, ..settings(&server) };
+        let listener = Arc::<Listener>::default();
+        let sink = Arc::clone(&listener) as Arc<dyn Sink>;
+        let bus = Bus::start(&settings, sink, Clock::system(), &Entropy::seeded(3)).unwrap();
+        live(bus.state()).await;
+        bus.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
+        bus.publish(delta("KX-1", Side::Bid, 41, 1), Timestamp::EPOCH);
+        let bids = vec![level(41, 1), level(40, 5)];
+        until("the book", || listener.book("KX-1") == Some((bids.clone(), vec![]))).await;
+        let published = if kind == Kind::Redis { 2 } else { 0 };
+        until("counted", || bus.stats().publisher.published == published).await;
+        bus.close().await;
+    }
 }
 
 #[tokio::test]

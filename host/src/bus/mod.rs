@@ -18,6 +18,7 @@ use std::sync::Arc;
 use hotpit_rt::{Clock, Entropy};
 use hotpit_units::Timestamp;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use message::{Delta, Message, Snapshot, Stale};
 pub use settings::{Kind, Settings};
@@ -59,8 +60,26 @@ pub struct Stats {
 pub struct Bus(Inner);
 
 enum Inner {
-    Embedded { sink: Arc<dyn Sink>, state: watch::Sender<BusState> },
-    Redis { publisher: redis::Publisher, subscriber: redis::Subscriber },
+    Embedded {
+        sink: Arc<dyn Sink>,
+        state: watch::Sender<BusState>,
+    },
+    Redis {
+        publisher: redis::Publisher,
+        subscriber: redis::Subscriber,
+        state: watch::Sender<BusState>,
+        /// Keeps `state` up to date.
+        merge: JoinHandle<()>,
+    },
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        match self {
+            Self::Embedded { .. } => {}
+            Self::Redis { merge, .. } => merge.abort(),
+        }
+    }
 }
 
 /// Why a bus cannot start.
@@ -93,7 +112,10 @@ impl Bus {
             Kind::Redis => {
                 let publisher = redis::Publisher::start(settings, clock, entropy)?;
                 let subscriber = redis::Subscriber::start(settings, sink, clock, entropy)?;
-                Ok(Self(Inner::Redis { publisher, subscriber }))
+                let state = watch::Sender::new(BusState::Starting);
+                let merge = merge(publisher.state(), subscriber.state(), state.clone());
+                let merge = tokio::spawn(merge);
+                Ok(Self(Inner::Redis { publisher, subscriber, state, merge }))
             }
         }
     }
@@ -108,8 +130,7 @@ impl Bus {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<BusState> {
         match &self.0 {
-            Inner::Embedded { state, .. } => state.subscribe(),
-            Inner::Redis { subscriber, .. } => subscriber.state(),
+            Inner::Embedded { state, .. } | Inner::Redis { state, .. } => state.subscribe(),
         }
     }
 
@@ -118,7 +139,7 @@ impl Bus {
     pub fn stats(&self) -> Stats {
         match &self.0 {
             Inner::Embedded { .. } => Stats::default(),
-            Inner::Redis { publisher, subscriber } => {
+            Inner::Redis { publisher, subscriber, .. } => {
                 Stats { publisher: publisher.stats(), subscriber: subscriber.stats() }
             }
         }
@@ -129,10 +150,40 @@ impl Bus {
     pub async fn close(&self) {
         match &self.0 {
             Inner::Embedded { .. } => {}
-            Inner::Redis { publisher, subscriber } => {
+            Inner::Redis { publisher, subscriber, .. } => {
                 publisher.close().await;
                 subscriber.close();
             }
+        }
+    }
+}
+
+/// Keeps the state of the whole: down as soon as one side is, live when both are. A publisher
+/// that is cut off is known here before its own subscriber misses a heartbeat.
+async fn merge(
+    mut publisher: watch::Receiver<BusState>,
+    mut subscriber: watch::Receiver<BusState>,
+    state: watch::Sender<BusState>,
+) {
+    loop {
+        let sides = (publisher.borrow_and_update().clone(), subscriber.borrow_and_update().clone());
+        let whole = match sides {
+            (down @ BusState::Down { .. }, _) | (_, down @ BusState::Down { .. }) => down,
+            (BusState::Starting, _) | (_, BusState::Starting) => BusState::Starting,
+            (BusState::Live, BusState::Live) => BusState::Live,
+        };
+        state.send_if_modified(|state| {
+            let news = *state != whole;
+            *state = whole;
+            news
+        });
+        let changed = tokio::select! {
+            biased;
+            changed = publisher.changed() => changed,
+            changed = subscriber.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
         }
     }
 }

@@ -3,17 +3,18 @@
 //! Pub/Sub forgets: a subscriber that is away misses messages, a slow one is cut off. So that
 //! nothing is lost *unnoticed*:
 //!
-//! - Every [`Envelope`](envelope) carries the `epoch` of its publisher (later for each start) and
-//!   the `seq` of its channel, without holes unless something was dropped. A heartbeat per
-//!   channel makes silence visible.
+//! - Every envelope carries the `epoch` of its publisher (later for each start) and the `seq` of
+//!   its channel, without holes unless something was dropped. A heartbeat per channel makes
+//!   silence visible.
 //! - The publisher keeps a key per market and game with its whole state and the `seq` as of
-//!   which it is ([`keys`]). All changed keys are written together, then the publisher's own key
-//!   [`PUBLISHER_KEY`] with the number of the flush.
-//! - A subscriber subscribes, buffers, waits for a flush that is later than its subscription,
-//!   loads the keys, drops what is older than each, and applies the rest. After a gap it says
+//!   which it is. All changed keys are written together, then the publisher's own key
+//!   [`PUBLISHER_KEY`], which says up to which `seq` of each channel the keys reach.
+//! - A subscriber subscribes, holds what it hears, waits for keys that reach up to it, loads
+//!   them, drops what is older than each, and applies the rest. After a gap it says
 //!   [`Stale`](crate::bus::Stale) and does the same again.
 //!
-//! Redis is no ledger: nothing here is needed after a restart.
+//! One publisher at a time: a later one takes over, and what an earlier one still says is
+//! ignored. Redis is no ledger: nothing here is needed after a restart.
 
 mod address;
 mod connect;

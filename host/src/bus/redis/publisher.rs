@@ -158,13 +158,7 @@ enum SessionError {
 async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>, mut backoff: Backoff) {
     let mut epoch = 0;
     loop {
-        let (session_stop, mut early_stop) = (stop.clone(), stop.clone());
-        let ended = tokio::select! {
-            biased;
-            ended = session(&shared, &mut epoch, session_stop, &mut backoff) => ended,
-            // A connection that is not there yet need not be waited for.
-            () = stopped_while_down(&shared, &mut early_stop) => return,
-        };
+        let ended = session(&shared, &mut epoch, stop.clone(), &mut backoff).await;
         let Err(error) = ended else { return };
         shared.queue.disconnected();
         let reason = format!("cannot publish to {}: {error}", shared.address);
@@ -175,14 +169,6 @@ async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>, mut backoff: 
             () = tokio::time::sleep(backoff.next_delay()) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-    }
-}
-
-async fn stopped_while_down(shared: &Shared, stop: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a stop as well.
-    let _ = stop.wait_for(|stop| *stop).await;
-    if *shared.state.borrow() == BusState::Live {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -260,7 +246,10 @@ impl Writer<'_> {
             }
             tokio::select! {
                 biased;
-                // Polled first and after every push: this is what sends pipelines in order.
+                _ = stop.wait_for(|stop| *stop), if !stopping => stopping = true,
+                _ = flush.tick() => self.begin_flush(),
+                _ = heartbeat.tick() => self.shared.queue.heartbeat(self.shared.clock.now()),
+                // Polls new pipelines in the order of the pushes: this is what sends them.
                 Some((answer, messages)) = self.in_flight.next() => {
                     answer?;
                     backoff.reset();
@@ -271,9 +260,6 @@ impl Writer<'_> {
                         news
                     });
                 }
-                _ = stop.wait_for(|stop| *stop), if !stopping => stopping = true,
-                _ = flush.tick() => self.begin_flush(),
-                _ = heartbeat.tick() => self.shared.queue.heartbeat(self.shared.clock.now()),
                 () = self.shared.queue.wait(), if !wrote => {}
                 () = std::future::ready(()), if wrote && self.in_flight.len() < IN_FLIGHT_MAX => {}
             }

@@ -232,7 +232,9 @@ impl Session<'_> {
     /// Takes what is there without waiting.
     fn take_burst(&mut self) -> Result<(), SessionError> {
         for _ in 0..BURST {
-            match self.messages.stream.next().now_or_never() {
+            // Unconstrained: else tokio answers "nothing" after a while, with messages there.
+            let next = tokio::task::unconstrained(self.messages.stream.next());
+            match next.now_or_never() {
                 Some(Some(message)) => self.take(&message),
                 Some(None) => return Err(SessionError::Closed),
                 None => {

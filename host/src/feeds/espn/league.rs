@@ -55,9 +55,12 @@ pub const LEAGUES: [LeagueFacts; 9] = [
     timed("nhl", "hockey", 3, 20, "hockey_match", &["NHL"]),
     LeagueFacts {
         counts_up: true,
-        ..timed("eng.1", "soccer", 2, 45, "soccer_match", &["EPL", "Premier League"])
+        ..timed("eng.1", "soccer", 2, 45, "soccer_tournament_multi_leg", &["EPL", "Premier League"])
     },
-    LeagueFacts { counts_up: true, ..timed("usa.1", "soccer", 2, 45, "soccer_match", &["MLS"]) },
+    LeagueFacts {
+        counts_up: true,
+        ..timed("usa.1", "soccer", 2, 45, "soccer_tournament_multi_leg", &["MLS"])
+    },
 ];
 
 const fn timed(

@@ -87,7 +87,8 @@ mod tests {
         let soon = (Pace::Soon, settings.soon_ms / 1_000);
         let idle = (Pace::Idle, settings.idle_ms / 1_000);
         let now = 1_000_000;
-        let cases: [(&[(GameStatus, u64)], (Pace, u64)); 12] = [
+        type Case<'a> = (&'a [(GameStatus, u64)], (Pace, u64));
+        let cases: [Case; 12] = [
             (&[], idle),
             (&[(Final, now - 9_000), (InProgress, now - 600)], live),
             (&[(Halftime, now)], live),

@@ -20,11 +20,14 @@ use crate::model::{
     FeeSchedule, GameStatus, League, Market, MarketStatus, Outcome, PriceGrid, Subscription,
 };
 
+/// A path, and the tag that was sent with it.
+type Asked = (String, Option<String>);
+
 /// Gives one answer after the other, the last one again and again.
 #[derive(Clone, Default)]
 struct FakeEspn {
     answers: Arc<Mutex<VecDeque<Result<Answer, FetchError>>>>,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl FakeEspn {
@@ -32,7 +35,7 @@ impl FakeEspn {
         self.answers.lock().unwrap().push_back(answer);
     }
 
-    fn asked(&self) -> Vec<(String, Option<String>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
