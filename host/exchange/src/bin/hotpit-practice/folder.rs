@@ -56,7 +56,6 @@ impl Folder {
     pub(crate) fn write_config(
         &self,
         exchange: SocketAddr,
-        espn_url: &str,
         agents: &Path,
         redis: Option<&str>,
     ) -> anyhow::Result<PathBuf> {
@@ -71,11 +70,10 @@ impl Folder {
             "venue = \"http://{exchange}\"\n\
              state_folder = {}\n\
              \n[agents]\nfolder = {}\n\
-             \n[feeds.espn]\nurl = {}\n\
+             \n[feeds.espn]\nurl = \"http://{exchange}\"\nlive_ms = 250\nsoon_ms = 500\nidle_ms = 1000\nmap_ms = 500\n\
              \n[ops]\nbind = \"127.0.0.1:0\"\n{bus}",
             quoted(&state.to_string_lossy()),
             quoted(&agents.to_string_lossy()),
-            quoted(espn_url),
         );
         let path = self.path.join("hotpit.toml");
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

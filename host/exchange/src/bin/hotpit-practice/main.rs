@@ -85,7 +85,6 @@ async fn practice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .context("the practice exchange does not start")?;
     let config = folder.write_config(
         exchange.address(),
-        &exchange.espn_url(),
         &arguments.agents,
         arguments.redis.as_deref(),
     )?;
