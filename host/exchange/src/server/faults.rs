@@ -171,6 +171,39 @@ pub enum Kind {
     TooManyRequests,
 }
 
+/// Where a fault acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On frames as they leave.
+    Frames,
+    /// On requests and their answers.
+    Requests,
+    /// On connections, once, when it is posted.
+    Connections,
+}
+
+impl Kind {
+    const fn place(self) -> Place {
+        match self {
+            Self::DropFrames
+            | Self::DuplicateFrames
+            | Self::DelayFrames { .. }
+            | Self::MalformedFrames
+            | Self::UnknownType
+            | Self::NumbersForStrings
+            | Self::Stall { .. } => Place::Frames,
+            Self::Status { .. }
+            | Self::LoseAnswer
+            | Self::DelayAnswer { .. }
+            | Self::GarbageAnswer
+            | Self::TooManyRequests => Place::Requests,
+            Self::CloseConnections | Self::RefuseConnections { .. } | Self::Restart { .. } => {
+                Place::Connections
+            }
+        }
+    }
+}
+
 /// A fault on the board.
 #[derive(Debug, Clone, Serialize)]
 pub struct Posted {
@@ -263,7 +296,9 @@ impl Board {
             Kind::Stall { ms: Some(ms) } => Some(now + Duration::from_millis(ms)),
             _ => None,
         };
-        self.posted.push(Posted { id: self.next, fault, matches: 0, hits: 0, until });
+        // What happens to connections has happened when this is over.
+        let once = u64::from(fault.fault.place() == Place::Connections);
+        self.posted.push(Posted { id: self.next, fault, matches: once, hits: once, until });
         self.next
     }
 
@@ -296,7 +331,12 @@ impl Board {
             let market = fault.market.as_deref().is_none_or(|market| Some(market) == target.market);
             let key = fault.key.as_deref().is_none_or(|key| key == target.key);
             let over = posted.until.is_some_and(|until| now >= until);
-            if !is_frame_fault(fault.fault) || !channel || !market || !key || over || !posted.hits()
+            if fault.fault.place() != Place::Frames
+                || !channel
+                || !market
+                || !key
+                || over
+                || !posted.hits()
             {
                 continue;
             }
@@ -327,7 +367,7 @@ impl Board {
             let fault = &posted.fault;
             let on_route = fault.route.as_deref().is_none_or(|wanted| route.starts_with(wanted));
             let on_key = fault.key.as_deref().is_none_or(|wanted| Some(wanted) == key);
-            if !is_request_fault(fault.fault) || !on_route || !on_key || !posted.hits() {
+            if fault.fault.place() != Place::Requests || !on_route || !on_key || !posted.hits() {
                 continue;
             }
             match posted.fault.fault {
@@ -351,30 +391,6 @@ impl Board {
         }
         verdict
     }
-}
-
-const fn is_frame_fault(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::DropFrames
-            | Kind::DuplicateFrames
-            | Kind::DelayFrames { .. }
-            | Kind::MalformedFrames
-            | Kind::UnknownType
-            | Kind::NumbersForStrings
-            | Kind::Stall { .. }
-    )
-}
-
-const fn is_request_fault(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Status { .. }
-            | Kind::LoseAnswer
-            | Kind::DelayAnswer { .. }
-            | Kind::GarbageAnswer
-            | Kind::TooManyRequests
-    )
 }
 
 #[cfg(test)]
