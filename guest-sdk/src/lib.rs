@@ -104,6 +104,7 @@ mod market_map;
 mod params;
 mod runner;
 mod sorted;
+mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 #[cfg(target_family = "wasm")]

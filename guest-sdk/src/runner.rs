@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::ids::OrderId;
 use crate::params::Parameters;
-use crate::{Agent, Context};
+use crate::{Agent, Context, state};
 
 /// A started agent.
 pub struct Runner<A> {
@@ -47,12 +47,12 @@ impl<A: Agent> Runner<A> {
     }
 
     /// The state: a line with the version that saved it and the last order number, then the agent
-    /// as JSON. Nothing where it has no JSON form, which is logged: such an agent can still be
-    /// swapped, at the price of a fresh start.
+    /// as [`state`] writes it. Nothing where its serde form fails, which is logged: such an agent
+    /// can still be swapped, at the price of a fresh start.
     pub(crate) fn save(&self) -> Vec<u8> {
-        let mut saved = format!("{} {}\n", self.version, self.context.last_order().0).into_bytes();
-        match serde_json::to_writer(&mut saved, &self.agent) {
-            Ok(()) => saved,
+        let mut saved = format!("{} {}\n", self.version, self.context.last_order().0);
+        match state::write(&self.agent, &mut saved) {
+            Ok(()) => saved.into_bytes(),
             Err(error) => {
                 crate::error!("the state cannot be saved, the next start is a fresh one: {error}");
                 Vec::new()
@@ -69,10 +69,10 @@ impl<A: Agent> Runner<A> {
 /// Reads saved state. An error refuses the start: on a swap the version that runs goes on; at a
 /// first start the host starts the agent again without state.
 fn read_state<A: Agent>(saved: &[u8], version: &str) -> Result<(A, OrderId), String> {
-    let Some((saved_by, last_order, state)) = split(saved) else {
+    let Some((saved_by, last_order, text)) = split(saved) else {
         return Err("the state to restore was not saved by an agent of this SDK".into());
     };
-    let agent = serde_json::from_slice(state).map_err(|error| {
+    let agent = state::read(text).map_err(|error| {
         format!(
             "the state saved by version {saved_by} does not fit version {version}: {error} \
              (a new field needs `#[serde(default)]`)"
@@ -81,9 +81,9 @@ fn read_state<A: Agent>(saved: &[u8], version: &str) -> Result<(A, OrderId), Str
     Ok((agent, last_order))
 }
 
-/// The version that saved, its last order number, and the agent as JSON.
-fn split(saved: &[u8]) -> Option<(&str, OrderId, &[u8])> {
-    let end = saved.iter().position(|byte| *byte == b'\n')?;
-    let (version, last_order) = std::str::from_utf8(&saved[..end]).ok()?.rsplit_once(' ')?;
-    Some((version, OrderId(last_order.parse().ok()?), &saved[end + 1..]))
+/// The version that saved, its last order number, and the agent's text.
+fn split(saved: &[u8]) -> Option<(&str, OrderId, &str)> {
+    let (line, text) = std::str::from_utf8(saved).ok()?.split_once('\n')?;
+    let (version, last_order) = line.rsplit_once(' ')?;
+    Some((version, OrderId(last_order.parse().ok()?), text))
 }
