@@ -200,16 +200,11 @@ proptest! {
                 continue;
             }
             let effects = life.on(input.clone(), at(now));
-            let fits = match &input {
-                Input::Started | Input::NotStarted(_) => true,
-                Input::Swapped | Input::NotSwapped(_) => true,
-                _ => false,
-            };
             let awaited = matches!(life.state(), State::Starting { .. } | State::Swapping { .. });
             for effect in &effects {
                 match effect {
                     Effect::Start(_) | Effect::Swap(_) => {
-                        let over = fits || !under_way || matches!(input, Input::Faulted(_));
+                        let over = is_report || !under_way || matches!(input, Input::Faulted(_));
                         prop_assert!(over, "a second start after {input:?}");
                     }
                     Effect::CancelOrders(_) => orders_may_work = false,
@@ -223,7 +218,7 @@ proptest! {
                 State::Stopped { .. } | State::Quarantined { .. } => {
                     prop_assert!(!orders_may_work, "orders work after {input:?}");
                 }
-                State::Starting { .. } | State::Backoff { .. } => {}
+                State::Loading | State::Starting { .. } | State::Backoff { .. } => {}
             }
         }
     }

@@ -443,3 +443,7 @@ impl Marks {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;
