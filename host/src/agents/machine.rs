@@ -277,8 +277,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         self.last_trouble = now;
         self.strikes += 1;
         if self.strikes >= FAULTS_MAX {
-            let reason =
-                format!("quarantined after {} faults, the last: {reason}", self.strikes);
+            let reason = format!("quarantined after {} faults, the last: {reason}", self.strikes);
             let effects = self.stop_started(reason.clone());
             self.state = State::Quarantined { reason };
             return effects;

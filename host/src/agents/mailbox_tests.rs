@@ -72,11 +72,7 @@ fn what_waits_comes_out_in_order_and_in_parts() {
     mailbox.take(3, Timestamp::EPOCH, &mut items);
     assert_eq!(
         items,
-        [
-            Item::Quote(M0),
-            Item::Trade(M0, trade(1)),
-            Item::Notice(Box::new(notice(1)))
-        ]
+        [Item::Quote(M0), Item::Trade(M0, trade(1)), Item::Notice(Box::new(notice(1)))]
     );
     assert_eq!(take(&mailbox), [Item::Trade(M1, trade(2))]);
 }
@@ -92,10 +88,7 @@ fn trades_beyond_the_bound_are_one_gap_and_then_the_present_state() {
     assert!(items.iter().all(|item| matches!(item, Item::Trade(..))), "{items:?}");
     // There is room again, but what comes now is behind the gap.
     mailbox.trade(M0, &trade(10));
-    assert_eq!(
-        take(&mailbox),
-        [Item::Gap(None, GapCause::TooSlow, 7), Item::MarketState(M0)]
-    );
+    assert_eq!(take(&mailbox), [Item::Gap(None, GapCause::TooSlow, 7), Item::MarketState(M0)]);
     assert_eq!(mailbox.dropped(), 7);
     mailbox.trade(M0, &trade(11));
     assert_eq!(take(&mailbox), [Item::Trade(M0, trade(11))]);
@@ -145,11 +138,7 @@ fn a_restart_is_told_before_what_waited() {
     mailbox.restarted(9);
     assert_eq!(
         take(&mailbox),
-        [
-            Item::Gap(None, GapCause::Restarted, 9),
-            Item::Trade(M0, trade(1)),
-            Item::MarketState(M0)
-        ]
+        [Item::Gap(None, GapCause::Restarted, 9), Item::Trade(M0, trade(1)), Item::MarketState(M0)]
     );
 }
 
@@ -186,7 +175,7 @@ fn wake_times_come_due_once_each_and_are_bounded() {
     assert!(mailbox.add_timer(at(3)));
     assert!(!mailbox.add_timer(at(4)));
     assert_eq!(mailbox.dropped(), 1);
-    let mut due = |now| mailbox.take(1, now, &mut vec![]).timers;
+    let due = |now| mailbox.take(1, now, &mut vec![]).timers;
     assert_eq!(due(at(2)), []);
     assert_eq!(due(at(3)), [at(3)]);
     assert_eq!(due(at(9)), [at(5)]);

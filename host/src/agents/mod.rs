@@ -23,6 +23,7 @@
 
 mod batch;
 mod bindings;
+mod check;
 pub mod contract;
 mod convert;
 pub mod engine;
@@ -52,6 +53,7 @@ mod wasi;
 mod watcher;
 mod worker;
 
+pub use check::{Checked, Trial, check};
 pub use facade::{Agents, Resources, StartError};
 pub use fault::Fault;
 pub use loader::{Inspection, LoadError, inspect};

@@ -66,10 +66,8 @@ fn market(ticker: &str, status: MarketStatus) -> Market {
 }
 
 fn snapshot(ticker: &str, bid_cents: u32) -> Message {
-    let level = Level {
-        price: Price::from_cents(bid_cents),
-        quantity: Quantity::from_contracts(1),
-    };
+    let level =
+        Level { price: Price::from_cents(bid_cents), quantity: Quantity::from_contracts(1) };
     Message::Snapshot(Snapshot {
         ticker: ticker.into(),
         bids: vec![level],
@@ -79,11 +77,8 @@ fn snapshot(ticker: &str, bid_cents: u32) -> Message {
 }
 
 fn game_info(markets: &[&str]) -> Message {
-    let team = |name: &str| Team {
-        name: name.into(),
-        location: name.into(),
-        abbreviation: name.into(),
-    };
+    let team =
+        |name: &str| Team { name: name.into(), location: name.into(), abbreviation: name.into() };
     let on = |ticker: &&str| GameMarket { ticker: (*ticker).into(), outcome: Outcome::HomeWins };
     Message::GameInfo(Arc::new(GameInfo {
         espn_id: "401".into(),
@@ -174,7 +169,8 @@ fn a_stale_book_is_a_gap_to_its_followers_alone() {
     let follower = floor.agent("a", &[Subscription::Market("KXA-1-X".into())]);
     let other = floor.agent("b", &[Subscription::Market("KXB-1-X".into())]);
     floor.hear(&snapshot("KXA-1-X", 40));
-    (taken(&follower), taken(&other));
+    taken(&follower);
+    taken(&other);
     let stale = Stale { tickers: vec!["KXA-1-X".into()], reason: String::new() };
     floor.hear(&Message::Stale(stale));
     assert_eq!(
@@ -217,7 +213,7 @@ fn other_subscriptions_change_the_scope_and_keep_what_stays() {
     let a = floor.market("KXA-1-X", MarketStatus::Active);
     let b = floor.market("KXB-1-X", MarketStatus::Active);
     let [one, two] = ["KXA", "KXB"].map(|series| Subscription::Series(series.into()));
-    let agent = floor.agent("a", &[one.clone()]);
+    let agent = floor.agent("a", std::slice::from_ref(&one));
     taken(&agent);
     floor.router.add(&"a".into(), &agent, &BTreeSet::from([one, two.clone()]));
     assert_eq!(taken(&agent), [Item::MarketState(b)]);
