@@ -1,68 +1,175 @@
-//! [`check`]: a file as the host would load it, without running it on any market.
+//! Trying an agent without a host around it: what `hotpit check` says of a file, and what a call
+//! of it costs.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use hotpit_rt::Clock;
+use hotpit_units::{Price, Quantity, Timestamp};
 
-use super::contract::Item;
-use super::engine::AgentEngine;
-use super::instance::World;
-use super::loader::Loader;
-use super::settings::Settings;
-use super::version::{Manifest, Plan, load};
-use crate::cache::Cache;
-use crate::model::AgentId;
+use super::bindings::types;
+use super::contract::Surface;
+use super::convert;
+use super::engine::{AgentEngine, EngineError};
+use super::fault::Fault;
+use super::instance::{Instance, View, World};
+use super::loader::{LoadError, Loader, Prepared, inspect};
+use super::options::Options;
+use super::settings::{Budget, Settings};
+use super::version::{Manifest, Plan, describe};
+use crate::model::{Level, MarketId, Quote};
 
-/// What a file is.
+/// What there is to say of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Who it says it is.
-    pub manifest: Manifest,
-    /// How it would run, with the options in the file beside it.
-    pub plan: Plan,
     /// The SHA-256 of the file, in hex.
     pub hash: String,
-    /// The size of the file.
-    pub bytes: u64,
-    /// The memory that it begins with.
-    pub memory_bytes: u64,
-    /// What it imports.
-    pub imports: Vec<Item>,
-    /// Whether some of that is WASI.
-    pub needs_wasi: bool,
+    /// Whether it is a core module that the host makes into a component.
+    pub componentized: bool,
+    /// What it imports and exports.
+    pub surface: Surface,
+    /// What it says of itself; none if it is no agent of this host.
+    pub manifest: Option<Manifest>,
+    /// How it would run; none if something does not fit.
+    pub plan: Option<Plan>,
+    /// All that keeps it from running, a line each; empty: a host would start it.
+    pub problems: Vec<String>,
 }
 
-/// Loads an agent's file as the host would, with the options beside it, and asks it who it is.
+/// Why a trial is not possible at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// This machine runs no wasm.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The file is no agent.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The agent faulted.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The agent refused to start.
+    #[error("it does not start: {0}")]
+    Start(String),
+}
+
+/// Checks a file as the host would that loads it, with the text of the settings beside it. Runs
+/// the agent's `describe`, and nothing else of it.
 ///
 /// # Errors
-/// Why it cannot be loaded, in one line.
-pub fn check(file: &Path, settings: &Settings, clock: Clock) -> Result<Checked, String> {
-    let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("not the name of a file")?;
-    let wasm = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let beside = file.with_extension("toml");
-    let options = match std::fs::read_to_string(&beside) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(format!("{} cannot be read: {error}", beside.display())),
+/// When the bytes are no component and cannot be made into one, or this machine runs no wasm.
+pub fn check(
+    wasm: &[u8],
+    options: Option<&str>,
+    settings: &Settings,
+) -> Result<Checked, TrialError> {
+    let inspection = inspect(wasm)?;
+    let mut problems = vec![];
+    let options = match options {
+        Some(text) => Options::parse(text, settings.budget).unwrap_or_else(|found| {
+            problems.extend(found);
+            Options::new(settings.budget)
+        }),
+        None => Options::new(settings.budget),
     };
-    let engine = AgentEngine::new().map_err(|error| error.to_string())?;
-    let loader = Loader::new(Arc::new(engine), settings.file_bytes_max());
-    let world = World {
-        cache: Arc::new(Cache::default()),
-        clock,
-        state_bytes_max: settings.state_bytes_max(),
+    let budget = options.budget;
+    let manifest = match Bench::new(settings).and_then(|bench| bench.describe(wasm, budget)) {
+        Ok(manifest) => Some(manifest),
+        Err(TrialError::Engine(error)) => return Err(error.into()),
+        Err(error) => {
+            problems.push(error.to_string());
+            None
+        }
     };
-    let agent = AgentId::from(name);
-    let version = load(&agent, &wasm, options.as_deref(), settings.budget, &loader, &world)?;
-    let surface = version.prepared.surface();
+    let plan = manifest.as_ref().and_then(|manifest| {
+        Plan::new(manifest, options).map_err(|found| problems.extend(found)).ok()
+    });
     Ok(Checked {
-        hash: version.hash().to_string(),
-        bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
-        memory_bytes: version.prepared.memory_min(),
-        imports: surface.imports.clone(),
-        needs_wasi: surface.needs_wasi(),
-        manifest: version.manifest,
-        plan: version.plan,
+        hash: inspection.hash.to_string(),
+        componentized: inspection.componentized,
+        surface: inspection.surface,
+        manifest,
+        plan: plan.filter(|_| problems.is_empty()),
+        problems,
     })
 }
+
+/// An agent in an empty world: no market exists, no desk listens.
+pub struct Trial {
+    instance: Option<Instance>,
+    events: Vec<types::Event>,
+}
+
+impl Trial {
+    /// Starts the agent with the defaults of its parameters.
+    ///
+    /// # Errors
+    /// When it cannot be loaded or does not start.
+    pub fn new(wasm: &[u8]) -> Result<Self, TrialError> {
+        let settings = Settings::default();
+        let bench = Bench::new(&settings)?;
+        let manifest = bench.describe(wasm, settings.budget)?;
+        let plan = Plan::new(&manifest, Options::new(settings.budget));
+        let plan = plan.map_err(|problems| TrialError::Start(problems.join("; ")))?;
+        let instance = bench.instance(&*bench.loader.prepare(wasm)?, settings.budget)?;
+        let (instance, answer) = instance.start(view(), &plan.parameters, None)?;
+        answer.map_err(TrialError::Start)?;
+        Ok(Self { instance: Some(instance), events: vec![] })
+    }
+
+    /// Gives it a batch of this many quotes; how many actions came back.
+    ///
+    /// # Errors
+    /// When it faults; then it is over, and further batches do nothing.
+    pub fn batch(&mut self, quotes: u32) -> Result<usize, Fault> {
+        let Some(instance) = self.instance.take() else { return Ok(0) };
+        self.events.clear();
+        self.events.extend((0..quotes).map(quote));
+        let (instance, actions) = instance.on_events(view(), &self.events)?;
+        self.instance = Some(instance);
+        Ok(actions.len())
+    }
+}
+
+fn quote(number: u32) -> types::Event {
+    let level = |cents| {
+        let quantity = Quantity::from_contracts(10);
+        Some(Level { price: Price::from_cents(cents), quantity })
+    };
+    let quote = Quote { bid: level(40 + number % 10), ask: level(55 + number % 10) };
+    convert::quote(MarketId(number % 16), &quote, Timestamp::from_secs(1))
+}
+
+fn view() -> View {
+    View { now: Timestamp::from_secs(1), scope: Arc::default(), account: Arc::default() }
+}
+
+/// What an agent is tried on.
+struct Bench {
+    loader: Loader,
+    world: World,
+}
+
+impl Bench {
+    fn new(settings: &Settings) -> Result<Self, TrialError> {
+        let engine = Arc::new(AgentEngine::new()?);
+        let world = World {
+            cache: Arc::default(),
+            clock: Clock::system(),
+            state_bytes_max: settings.state_bytes_max(),
+        };
+        Ok(Self { loader: Loader::new(engine, settings.file_bytes_max()), world })
+    }
+
+    fn describe(&self, wasm: &[u8], budget: Budget) -> Result<Manifest, TrialError> {
+        let prepared = self.loader.prepare(wasm)?;
+        Ok(describe(&prepared, &"trial".into(), budget, &self.world)?)
+    }
+
+    fn instance(&self, prepared: &Prepared, budget: Budget) -> Result<Instance, TrialError> {
+        Ok(Instance::new(prepared, &"trial".into(), budget, &self.world)?)
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -26,13 +26,17 @@ pub enum Mismatch {
         name: String,
     },
     /// Something is imported that the host does not have.
-    #[error("imports `{name}`, which the host does not offer: an agent may import hotpit:agent {SPOKEN} and WASI 0.2")]
+    #[error(
+        "imports `{name}`, which the host does not offer: an agent may import hotpit:agent {SPOKEN} and WASI 0.2"
+    )]
     UnknownImport {
         /// What is imported.
         name: String,
     },
     /// A part of the contract has another type than here.
-    #[error("`{name}` has another type than in hotpit:agent {SPOKEN}: {difference}; build it again with this host's SDK")]
+    #[error(
+        "`{name}` has another type than in hotpit:agent {SPOKEN}: {difference}; build it again with this host's SDK"
+    )]
     WrongType {
         /// The function.
         name: String,
@@ -40,7 +44,9 @@ pub enum Mismatch {
         difference: String,
     },
     /// It is built against a version of the contract that this host does not speak.
-    #[error("is built against `{name}`, and this host speaks hotpit:agent {SPOKEN}: take the agent's release for it, or another host")]
+    #[error(
+        "is built against `{name}`, and this host speaks hotpit:agent {SPOKEN}: take the agent's release for it, or another host"
+    )]
     UnsupportedVersion {
         /// What it names.
         name: String,

@@ -162,7 +162,6 @@ impl Agents {
     }
 
     /// Reads the status at any later time, also after a shutdown.
-    #[must_use]
     pub fn status_reader(&self) -> impl Fn() -> Vec<AgentStatus> + Send + Sync + Clone + 'static {
         let board = self.board.clone();
         move || board.read()

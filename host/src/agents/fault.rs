@@ -201,9 +201,16 @@ impl Fault {
 /// The names of the guest's functions. Those of the panic machinery tell the author nothing.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let is_machinery = |name: &str| {
-        ["rust_panic", "rust_begin_unwind", "core::panicking", "std::panicking", "__rustc::", "abort"]
-            .iter()
-            .any(|part| name.contains(part))
+        [
+            "rust_panic",
+            "rust_begin_unwind",
+            "core::panicking",
+            "std::panicking",
+            "__rustc::",
+            "abort",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
     };
     backtrace
         .frames()

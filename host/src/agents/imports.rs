@@ -82,10 +82,7 @@ impl games::Host for HostState {
         let market = |on: &model::GameMarket| {
             let id = self.cache.market_id(&on.ticker)?;
             let outcome = on.outcome as u16;
-            self.scope
-                .markets
-                .contains(&id)
-                .then_some(games::GameMarket { market: id.0, outcome })
+            self.scope.markets.contains(&id).then_some(games::GameMarket { market: id.0, outcome })
         };
         Some(games::GameInfo {
             game,
@@ -160,11 +157,7 @@ pub(super) fn side(side: Side) -> types::Side {
 }
 
 fn price_range(range: &model::PriceRange) -> markets::PriceRange {
-    markets::PriceRange {
-        start: range.start.raw(),
-        end: range.end.raw(),
-        step: range.step.raw(),
-    }
+    markets::PriceRange { start: range.start.raw(), end: range.end.raw(), step: range.step.raw() }
 }
 
 fn team(team: &model::Team) -> games::Team {

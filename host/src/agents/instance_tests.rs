@@ -19,11 +19,8 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let engine = Arc::new(AgentEngine::new().unwrap());
-        let world = World {
-            cache: Arc::default(),
-            clock: Clock::system(),
-            state_bytes_max: 1 << 20,
-        };
+        let world =
+            World { cache: Arc::default(), clock: Clock::system(), state_bytes_max: 1 << 20 };
         Self { loader: Loader::new(engine, 1 << 25), world }
     }
 
@@ -90,7 +87,11 @@ fn each_way_to_misbehave_is_a_fault_with_a_name_and_a_line() {
         (bodies::LOG_FLOOD, "deadline", "on-events ran longer than 10 ms of processor time"),
         (bodies::RECURSE, "trap", "trap in on-events: stack overflow: endless recursion?"),
         (bodies::GROW, "memory", "on-events asked for 64 MiB of memory, the limit is 64 MiB"),
-        (bodies::ACTION_FLOOD, "too_many_actions", "on-events returned 1000 actions, the limit is 256"),
+        (
+            bodies::ACTION_FLOOD,
+            "too_many_actions",
+            "on-events returned 1000 actions, the limit is 256",
+        ),
         (bodies::HUGE_RESULT, "too_large", "on-events gave the host more than"),
         (bodies::LYING_POINTER, "trap", "trap in on-events: "),
         (bodies::LYING_LENGTH, "trap", "trap in on-events: "),
@@ -115,7 +116,13 @@ fn code_that_runs_before_any_export_is_under_the_limits_too() {
     let bench = Bench::new();
     let spin = Wat::counting(1).with_init("(loop $forever (br $forever))");
     let fault = bench.make(&spin).map(|_| ()).unwrap_err();
-    assert_eq!(fault.to_string(), format!("instantiation ran longer than 250 ms of processor time (in {})", fault.backtrace()[0]));
+    assert_eq!(
+        fault.to_string(),
+        format!(
+            "instantiation ran longer than 250 ms of processor time (in {})",
+            fault.backtrace()[0]
+        )
+    );
     let grow = Wat::counting(1).with_init("(loop $l (drop (memory.grow (i32.const 99))) (br $l))");
     let fault = bench.make(&grow).map(|_| ()).unwrap_err();
     assert_eq!(fault.name(), "memory", "{fault}");
@@ -207,8 +214,11 @@ mod files {
         assert!(!from_module.surface.needs_wasi());
         let names: Vec<String> =
             from_module.surface.imports.iter().map(ToString::to_string).collect();
-        assert!(names.contains(&"hotpit:agent/log@0.1.0 (enabled, write, panicked)".to_owned())
-            || names.iter().any(|name| name.starts_with("hotpit:agent/log@0.1.0 (")), "{names:?}");
+        assert!(
+            names.contains(&"hotpit:agent/log@0.1.0 (enabled, write, panicked)".to_owned())
+                || names.iter().any(|name| name.starts_with("hotpit:agent/log@0.1.0 (")),
+            "{names:?}"
+        );
     }
 
     #[test]
@@ -216,7 +226,8 @@ mod files {
         let guest = Wat::counting(1)
             .with_wit(|wit| wit.replace("hotpit:agent@0.1.0", "hotpit:agent@0.2.0"));
         let LoadError::Mismatch(mismatches) = refused(&guest.build()) else { panic!("loaded") };
-        let is_version = |mismatch: &Mismatch| matches!(mismatch, Mismatch::UnsupportedVersion { .. });
+        let is_version =
+            |mismatch: &Mismatch| matches!(mismatch, Mismatch::UnsupportedVersion { .. });
         assert!(mismatches.iter().all(is_version), "{mismatches:?}");
         assert!(mismatches[0].to_string().contains("this host speaks hotpit:agent 0.1.x"));
     }
@@ -234,9 +245,8 @@ mod files {
 
     #[test]
     fn a_field_too_few_is_named() {
-        let guest = Wat::counting(1).with_wit(|wit| {
-            wit.replace("    requires: list<string>,\n", "")
-        });
+        let guest =
+            Wat::counting(1).with_wit(|wit| wit.replace("    requires: list<string>,\n", ""));
         let error = refused(&guest.build()).to_string();
         assert!(error.contains("the result: `manifest` has 4 fields, not 5"), "{error}");
     }
@@ -252,7 +262,10 @@ mod files {
         let foreign = r#"(component (import "foo:bar/baz@1.0.0" (instance
             (export "f" (func)))))"#;
         let error = refused(&wat::parse_str(foreign).unwrap()).to_string();
-        assert!(error.contains("imports `foo:bar/baz@1.0.0`, which the host does not offer"), "{error}");
+        assert!(
+            error.contains("imports `foo:bar/baz@1.0.0`, which the host does not offer"),
+            "{error}"
+        );
         assert!(error.contains("exports no `hotpit:agent/guest@0.1.0`"), "{error}");
     }
 

@@ -158,9 +158,7 @@ pub(crate) async fn remove(lane: &Lane, slot: Slot) -> Option<Result<Vec<u8>, Fa
 }
 
 /// Runs what blocks. A panic in it is a panic of the host.
-async fn blocking<T: Send + 'static>(
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
+async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     spawn_blocking(run).await.map_err(|error| match error.try_into_panic() {
         Ok(payload) => Fault::from_host_panic(&*payload, Call::Start),
         Err(error) => Fault::HostPanic { call: Call::Start, message: error.to_string() },

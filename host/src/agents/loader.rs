@@ -53,7 +53,9 @@ pub enum LoadError {
     )]
     NoComponentType,
     /// It is a core module for WASI's first version.
-    #[error("it is a core wasm module for WASI preview 1: build it for wasm32-unknown-unknown or wasm32-wasip2")]
+    #[error(
+        "it is a core wasm module for WASI preview 1: build it for wasm32-unknown-unknown or wasm32-wasip2"
+    )]
     WasiPreview1,
     /// It cannot be made into a component.
     #[error("the module cannot be made into a component: {0}")]
@@ -62,7 +64,9 @@ pub enum LoadError {
     #[error("it is no agent of this host: it {}", join(.0))]
     Mismatch(Vec<Mismatch>),
     /// It asks for more memory than it may have before it has even run.
-    #[error("it begins with {wanted_mib} MiB of memory, the limit is {limit_mib} MiB (limits.memory_mib)")]
+    #[error(
+        "it begins with {wanted_mib} MiB of memory, the limit is {limit_mib} MiB (limits.memory_mib)"
+    )]
     Memory {
         /// What it begins with.
         wanted_mib: u64,
@@ -128,8 +132,8 @@ pub struct Inspection {
 /// host is no error here but stands in [`Surface::mismatches`].
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let (component, componentized) = componentize(bytes)?;
-    let surface = contract::surface(component.as_deref().unwrap_or(bytes))
-        .map_err(LoadError::Malformed)?;
+    let surface =
+        contract::surface(component.as_deref().unwrap_or(bytes)).map_err(LoadError::Malformed)?;
     Ok(Inspection { hash: ContentHash::of(bytes), componentized, surface })
 }
 
@@ -228,8 +232,7 @@ impl Loader {
             return Err(LoadError::Mismatch(surface.mismatches));
         }
         let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        let component =
-            Component::from_binary(self.engine.engine(), component).map_err(refused)?;
+        let component = Component::from_binary(self.engine.engine(), component).map_err(refused)?;
         let required = component.resources_required();
         let pages = required.and_then(|required| required.max_initial_memory_size).unwrap_or(0);
         let linker = self.engine.linker(surface.needs_wasi());
@@ -251,12 +254,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(), LoadError> {
         if bytes.len() < 4 && b"\0asm".starts_with(bytes) {
             return Err(LoadError::Truncated { bytes: size });
         }
-        let is_text = std::str::from_utf8(&bytes[..bytes.len().min(512)]).is_ok();
-        return Err(if is_text && bytes[0] != 0 { LoadError::Text } else { LoadError::NotWasm });
+        return Err(if is_text(bytes) { LoadError::Text } else { LoadError::NotWasm });
     }
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         if let Err(error) = payload {
-            let at_end = u64::try_from(error.offset()).unwrap_or(u64::MAX) >= size;
+            let at_end = error.offset() >= size;
             let cut_off = at_end || error.message().contains("unexpected end");
             return Err(if cut_off {
                 LoadError::Truncated { bytes: size }
@@ -266,6 +268,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(), LoadError> {
         }
     }
     Ok(())
+}
+
+/// Whether a file begins like a text.
+fn is_text(bytes: &[u8]) -> bool {
+    let beginning = &bytes[..bytes.len().min(512)];
+    let is_utf8 = match std::str::from_utf8(beginning) {
+        Ok(_) => true,
+        // A character that goes on beyond the beginning.
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !beginning.contains(&0)
 }
 
 /// The component in these bytes: none if they are one already. Whether it was made from a module.
@@ -290,8 +303,7 @@ fn componentize(bytes: &[u8]) -> Result<(Option<Vec<u8>>, bool), LoadError> {
 
 /// The modules that a core module imports from, and whether it carries a component type.
 fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, bool), LoadError> {
-    let malformed =
-        |error: wasmparser::BinaryReaderError| LoadError::Malformed(error.to_string());
+    let malformed = |error: wasmparser::BinaryReaderError| LoadError::Malformed(error.to_string());
     let mut imports = vec![];
     let mut has_type = false;
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {

@@ -2,7 +2,7 @@
 //! wasm: inputs and the time go in, what is to be done comes out.
 //!
 //! ```text
-//!            version            started              version
+//!  Loading,  version            started              version
 //!  Stopped ──────────► Starting ───────► Running ◄──────────► Swapping
 //!     ▲                  │   ▲              │       swapped,      │
 //!     │ error from start │   │ due          │ fault  or not       │ the old one faults
@@ -31,6 +31,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Where an agent is. `V` is a version: code and settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State<V> {
+    /// The file is being looked at for the first time.
+    Loading,
     /// Nothing runs, and nothing will until the file changes.
     Stopped { reason: String },
     /// An instance is being started; none runs.
@@ -112,7 +114,7 @@ impl<V: Clone + PartialEq> Machine<V> {
     /// An agent whose file was not read yet.
     pub(crate) fn new() -> Self {
         Self {
-            state: State::Stopped { reason: "loading".into() },
+            state: State::Loading,
             next: None,
             strikes: 0,
             last_trouble: Timestamp::EPOCH,
@@ -155,7 +157,10 @@ impl<V: Clone + PartialEq> Machine<V> {
                 self.state = State::Swapping { old, new: version.clone() };
                 vec![Effect::Swap(version)]
             }
-            State::Stopped { .. } | State::Backoff { .. } | State::Quarantined { .. } => {
+            State::Loading
+            | State::Stopped { .. }
+            | State::Backoff { .. }
+            | State::Quarantined { .. } => {
                 self.strikes = 0;
                 self.start(version)
             }
@@ -171,7 +176,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         // What was to come next was in the file that is not there any more.
         self.next = None;
         match &self.state {
-            State::Stopped { .. } | State::Quarantined { .. } => {
+            State::Loading | State::Stopped { .. } | State::Quarantined { .. } => {
                 self.state = State::Stopped { reason: reason.clone() };
             }
             State::Starting { .. }
@@ -255,7 +260,10 @@ impl<V: Clone + PartialEq> Machine<V> {
                 effects.extend(self.start(new));
                 return effects;
             }
-            State::Stopped { .. } | State::Backoff { .. } | State::Quarantined { .. } => {
+            State::Loading
+            | State::Stopped { .. }
+            | State::Backoff { .. }
+            | State::Quarantined { .. } => {
                 return vec![];
             }
         };
@@ -269,8 +277,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         self.last_trouble = now;
         self.strikes += 1;
         if self.strikes >= FAULTS_MAX {
-            let reason =
-                format!("quarantined after {} faults, the last: {reason}", self.strikes);
+            let reason = format!("quarantined after {} faults, the last: {reason}", self.strikes);
             let effects = self.stop_started(reason.clone());
             self.state = State::Quarantined { reason };
             return effects;
@@ -284,7 +291,8 @@ impl<V: Clone + PartialEq> Machine<V> {
         match self.state.clone() {
             State::Backoff { version, until } if until <= now => self.start(version),
             State::Backoff { until, .. } => vec![Effect::WakeAt(until)],
-            State::Stopped { .. }
+            State::Loading
+            | State::Stopped { .. }
             | State::Starting { .. }
             | State::Running { .. }
             | State::Swapping { .. }

@@ -94,8 +94,7 @@ fn the_newest_of_many_versions_is_the_one_that_comes_next() {
 
 #[test]
 fn a_swap_whose_old_version_faults_becomes_a_start_of_the_new_one() {
-    let (life, effects) =
-        running(&[(2, Input::Version("v2")), (3, Input::Faulted(text("trap")))]);
+    let (life, effects) = running(&[(2, Input::Version("v2")), (3, Input::Faulted(text("trap")))]);
     assert_eq!(effects, [Effect::Abandon, Effect::Start("v2")]);
     assert_eq!(life.state(), &State::Starting { version: "v2" });
 }
@@ -120,7 +119,8 @@ fn three_faults_in_a_row_end_in_quarantine_and_cancel_the_orders() {
 #[test]
 fn a_restart_waits_longer_each_time_and_never_comes_early() {
     let fault = || Input::Faulted(text("trap"));
-    let (_, effects) = running(&[(10, fault()), (210, Input::Due), (211, Input::Started), (300, fault())]);
+    let (_, effects) =
+        running(&[(10, fault()), (210, Input::Due), (211, Input::Started), (300, fault())]);
     assert_eq!(effects, [Effect::WakeAt(at(700))]);
     let (life, effects) = running(&[(10, fault()), (209, Input::Due)]);
     assert_eq!(effects, [Effect::WakeAt(at(210))]);
@@ -200,16 +200,11 @@ proptest! {
                 continue;
             }
             let effects = life.on(input.clone(), at(now));
-            let fits = match &input {
-                Input::Started | Input::NotStarted(_) => true,
-                Input::Swapped | Input::NotSwapped(_) => true,
-                _ => false,
-            };
             let awaited = matches!(life.state(), State::Starting { .. } | State::Swapping { .. });
             for effect in &effects {
                 match effect {
                     Effect::Start(_) | Effect::Swap(_) => {
-                        let over = fits || !under_way || matches!(input, Input::Faulted(_));
+                        let over = is_report || !under_way || matches!(input, Input::Faulted(_));
                         prop_assert!(over, "a second start after {input:?}");
                     }
                     Effect::CancelOrders(_) => orders_may_work = false,
@@ -223,7 +218,7 @@ proptest! {
                 State::Stopped { .. } | State::Quarantined { .. } => {
                     prop_assert!(!orders_may_work, "orders work after {input:?}");
                 }
-                State::Starting { .. } | State::Backoff { .. } => {}
+                State::Loading | State::Starting { .. } | State::Backoff { .. } => {}
             }
         }
     }

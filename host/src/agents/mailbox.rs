@@ -219,17 +219,6 @@ impl Mailbox {
         true
     }
 
-    /// Has the agent run soon, even if nothing new waits.
-    pub(crate) fn wake(&self) {
-        let is_open = {
-            let mut inner = self.lock();
-            !std::mem::replace(&mut inner.scheduled, true)
-        };
-        if is_open {
-            self.lane.ready(self.slot);
-        }
-    }
-
     /// Has the agent run, whatever is known of it: it has a new instance, or was held up.
     pub(crate) fn open(&self) {
         self.lock().scheduled = true;
@@ -276,11 +265,6 @@ impl Mailbox {
     pub(crate) fn view(&self) -> (Arc<Scope>, Arc<Account>) {
         let inner = self.lock();
         (Arc::clone(&inner.scope), Arc::clone(&inner.account))
-    }
-
-    /// The wake times that are outstanding.
-    pub(crate) fn timers(&self) -> Vec<Timestamp> {
-        self.lock().timers.iter().copied().collect()
     }
 
     /// Events, notices and wake times dropped so far, because too much waited.
@@ -443,3 +427,7 @@ impl Marks {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

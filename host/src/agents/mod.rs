@@ -53,7 +53,7 @@ mod wasi;
 mod watcher;
 mod worker;
 
-pub use check::{Checked, check};
+pub use check::{Checked, Trial, check};
 pub use facade::{Agents, Resources, StartError};
 pub use fault::Fault;
 pub use loader::{Inspection, LoadError, inspect};

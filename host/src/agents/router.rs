@@ -98,10 +98,8 @@ impl Router {
             let mut routes = self.write();
             routes.leave(mailbox.slot());
             routes.enter(mailbox, &scope);
-            let route = Route {
-                mailbox: Arc::clone(mailbox),
-                subscriptions: subscriptions.clone(),
-            };
+            let route =
+                Route { mailbox: Arc::clone(mailbox), subscriptions: subscriptions.clone() };
             routes.agents.insert(agent.clone(), route);
             mailbox.set_scope(scope);
         }

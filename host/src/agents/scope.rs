@@ -7,17 +7,17 @@ use crate::model::{GameId, Market, MarketId, MarketStatus, Subscription};
 
 /// The markets and games that an agent hears of and may look up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The markets.
-    pub markets: BTreeSet<MarketId>,
+    pub(crate) markets: BTreeSet<MarketId>,
     /// The games.
-    pub games: BTreeSet<GameId>,
+    pub(crate) games: BTreeSet<GameId>,
 }
 
 impl Scope {
     /// What the subscriptions mean now.
     #[must_use]
-    pub fn resolve(subscriptions: &BTreeSet<Subscription>, cache: &Cache) -> Self {
+    pub(crate) fn resolve(subscriptions: &BTreeSet<Subscription>, cache: &Cache) -> Self {
         Self {
             markets: subscriptions.iter().flat_map(|one| cache.markets_matching(one)).collect(),
             games: subscriptions.iter().flat_map(|one| cache.games_matching(one)).collect(),

@@ -181,6 +181,7 @@ impl Running {
                 entry.files = files;
                 entry.load += 1;
                 let load = entry.load;
+                self.show(&agent);
                 self.load(agent, load, wasm, toml);
             }
         }
@@ -499,8 +500,8 @@ impl Agent {
 
     fn row(&self) -> Row {
         let (state, why) = match self.machine.state() {
+            State::Loading | State::Starting { .. } => (AgentState::Loading, None),
             State::Stopped { reason } => (AgentState::Stopped, Some(reason.clone())),
-            State::Starting { .. } => (AgentState::Loading, None),
             State::Running { .. } | State::Swapping { .. } => (AgentState::Running, None),
             State::Backoff { .. } => (AgentState::Backoff, self.last_fault.clone()),
             State::Quarantined { reason } => (AgentState::Quarantined, Some(reason.clone())),
@@ -509,7 +510,9 @@ impl Agent {
         let runs = match self.machine.state() {
             State::Running { version } | State::Swapping { old: version, .. } => Some(version),
             State::Starting { version } | State::Backoff { version, .. } => Some(version),
-            State::Stopped { .. } | State::Quarantined { .. } => self.shown.as_ref(),
+            State::Loading | State::Stopped { .. } | State::Quarantined { .. } => {
+                self.shown.as_ref()
+            }
         };
         let text = |what: fn(&Version) -> String| runs.map_or_else(String::new, |one| what(one));
         Row {

@@ -129,8 +129,7 @@ impl Watch {
 
     /// Reads an agent's files; none if they are still being written.
     fn read(&self, agent: &AgentId, seen: Stamps, settled: bool) -> Option<Found> {
-        let unreadable =
-            |reason| Some(Found::Unreadable { agent: agent.clone(), reason });
+        let unreadable = |reason| Some(Found::Unreadable { agent: agent.clone(), reason });
         let bytes = seen.wasm.map_or(0, |stamp| stamp.bytes);
         if bytes > self.bytes_max {
             let limit = self.bytes_max;
@@ -178,9 +177,5 @@ fn list(folder: &Path) -> io::Result<BTreeMap<AgentId, Stamps>> {
 /// The stamp of a file; none if there is no file.
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp {
-        bytes: metadata.len(),
-        modified: metadata.modified().ok(),
-        inode: metadata.ino(),
-    })
+    Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
 }

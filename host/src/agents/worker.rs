@@ -39,11 +39,7 @@ pub(crate) enum Command {
     Install(Box<Install>),
     /// Have the agent save its state, now, between two batches; hold it up after that if so
     /// said. Answers none if it has no instance.
-    Save {
-        slot: Slot,
-        hold: bool,
-        reply: oneshot::Sender<Option<Result<Vec<u8>, Fault>>>,
-    },
+    Save { slot: Slot, hold: bool, reply: oneshot::Sender<Option<Result<Vec<u8>, Fault>>> },
     /// Let an agent that is held up go on.
     Resume(Slot),
     /// Drop the agent. Answers its state as [`Save`](Self::Save) does; every batch is over then.
@@ -166,9 +162,8 @@ impl Worker {
         let Install { agent, instance, mailbox, stats } = install;
         stats.memory.store(instance.memory(), Ordering::Relaxed);
         let before = self.cells.remove(&mailbox.slot());
-        let (outgoing, last) = before.map_or((None, Timestamp::EPOCH), |cell| {
-            (cell.outgoing, cell.last)
-        });
+        let (outgoing, last) =
+            before.map_or((None, Timestamp::EPOCH), |cell| (cell.outgoing, cell.last));
         let cell = Cell {
             agent,
             log: instance.log().clone(),

@@ -4,6 +4,8 @@
 //! The default guest counts: each batch it adds the number of its events to its total and returns
 //! one `cancel`, whose order id is the total plus the guest's mark. Its state is its total.
 
+#![allow(dead_code, unreachable_pub, reason = "each test that includes this uses its own part")]
+
 use std::fmt::Write as _;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -12,7 +14,6 @@ use wit_parser::Resolve;
 const WIT: &str = include_str!("../../../wit/agent.wit");
 
 /// What an order id of the counting guest is made of.
-#[allow(dead_code, reason = "not every test that includes this file counts")]
 pub fn total_of(order_id: u64) -> u64 {
     order_id & 0xffff_ffff
 }
@@ -51,7 +52,6 @@ const SAVE: &str = "
     (i32.store (i32.const 308) (i32.const 8))
     (i32.const 304)";
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 impl Guest {
     /// The counting guest, subscribed to the market `KX-1`.
     pub fn counting(mark: u32) -> Self {
@@ -95,11 +95,8 @@ impl Guest {
     /// Misbehaves on the first batch whose length is over `len`, and counts until then.
     pub fn after(self, len: u32, body: &str) -> Self {
         let mut text = String::new();
-        write!(
-            text,
-            "(if (i32.gt_u (local.get $len) (i32.const {len})) (then {body}))\n{COUNT}"
-        )
-        .unwrap();
+        write!(text, "(if (i32.gt_u (local.get $len) (i32.const {len})) (then {body}))\n{COUNT}")
+            .unwrap();
         self.with_on_events(&text)
     }
 
@@ -175,7 +172,6 @@ impl Guest {
 }
 
 /// Ways to misbehave, as bodies of `on-events`.
-#[allow(dead_code, reason = "each test file uses its own part")]
 pub mod bodies {
     pub const LOOP: &str = "(loop $forever (br $forever)) (unreachable)";
     pub const TRAP: &str = "(unreachable)";
@@ -183,8 +179,7 @@ pub mod bodies {
     pub const RECURSE: &str = "(call $recurse) (unreachable)";
     pub const GROW: &str =
         "(loop $more (drop (memory.grow (i32.const 64))) (br $more)) (unreachable)";
-    pub const LOG_FLOOD: &str =
-        "(loop $more (call $log (i32.const 2) (i32.const 80) (i32.const 19)) (br $more)) (unreachable)";
+    pub const LOG_FLOOD: &str = "(loop $more (call $log (i32.const 2) (i32.const 80) (i32.const 19)) (br $more)) (unreachable)";
     /// 1,000 actions: `place` of nothing in market 0.
     pub const ACTION_FLOOD: &str = "
         (i32.store (i32.const 288) (i32.const 131072))

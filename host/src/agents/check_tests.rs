@@ -1,0 +1,40 @@
+//! What `hotpit check` says.
+
+use super::*;
+
+#[path = "../../tests/support/guest.rs"]
+mod guest_text;
+use guest_text::{Guest, bodies};
+
+fn checked(guest: &Guest, options: Option<&str>) -> Checked {
+    check(&guest.build(), options, &Settings::default()).unwrap()
+}
+
+#[test]
+fn a_fit_agent_has_no_problem() {
+    let checked = checked(&Guest::counting(1), Some("markets = [\"KX-2\"]"));
+    assert_eq!(checked.problems, Vec::<String>::new());
+    assert_eq!(checked.manifest.unwrap().name, "counting");
+    assert_eq!(checked.plan.unwrap().subscriptions.len(), 1);
+    assert!(checked.componentized);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told() {
+    let wrong = checked(&Guest::counting(1), Some("[params]\nx = 1\n[limits]\nbatch_ms = 0"));
+    assert_eq!(wrong.plan, None);
+    // The file of settings is not used at all if it is wrong, so its parameters are not either.
+    assert_eq!(wrong.problems.len(), 1, "{:?}", wrong.problems);
+    let old = Guest::counting(1).with_wit(|wit| wit.replace("agent@0.1.0", "agent@0.2.0"));
+    let checked = checked(&old, None);
+    assert!(checked.problems[0].contains("this host speaks"), "{:?}", checked.problems);
+    assert_eq!(checked.manifest, None);
+}
+
+#[test]
+fn a_trial_is_over_at_its_first_fault() {
+    let mut trial = Trial::new(&Guest::counting(1).after(64, bodies::TRAP).build()).unwrap();
+    assert_eq!(trial.batch(64), Ok(1));
+    assert!(trial.batch(65).is_err());
+    assert_eq!(trial.batch(1), Ok(0));
+}

@@ -1,0 +1,550 @@
+//! Agents over real files, threads and components: dropped, replaced, deleted, and misbehaving.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hotpit::agents::{AgentState, AgentStatus, Agents, Budget, Resources, Router, Settings};
+use hotpit::bus::{Message, Snapshot};
+use hotpit::cache::Cache;
+use hotpit::desk::ToDesk;
+use hotpit::feeds::Wanted;
+use hotpit::model::{
+    Action, AgentId, FeeSchedule, Level, Market, MarketStatus, OrderId, PriceGrid, Trade,
+};
+use hotpit_rt::Clock;
+use hotpit_units::{Price, Quantity, Side, Timestamp};
+use tokio::sync::mpsc;
+
+#[path = "support/guest.rs"]
+mod guest;
+use guest::{Guest, bodies, total_of};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A host without feeds and desk: the test is both.
+struct Floor {
+    folder: tempfile::TempDir,
+    cache: Arc<Cache>,
+    router: Arc<Router>,
+    agents: Agents,
+    desk: mpsc::Receiver<ToDesk>,
+    trades: u64,
+}
+
+impl Floor {
+    fn open() -> Self {
+        Self::with(tempfile::tempdir().unwrap(), 4_096, |_| {})
+    }
+
+    fn with(
+        folder: tempfile::TempDir,
+        desk_capacity: usize,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let (sender, desk) = mpsc::channel(desk_capacity);
+        let cache = Arc::new(Cache::default());
+        let mut settings = Settings {
+            folder: folder.path().join("agents"),
+            state_folder: folder.path().join("state"),
+            workers: 2,
+            // Generous, because the machine that tests runs much else.
+            budget: Budget { batch_ms: 20, ..Budget::default() },
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let resources = Resources {
+            cache: Arc::clone(&cache),
+            desk: sender,
+            wanted: Wanted::default(),
+            clock: Clock::system(),
+        };
+        let agents = Agents::start(settings, resources).unwrap();
+        let router = agents.router();
+        let floor = Self { folder, cache, router, agents, desk, trades: 0 };
+        floor.hear(&Message::Market(Arc::new(market())));
+        floor.quote(40);
+        floor
+    }
+
+    /// Ends this host; its folder stays.
+    async fn close(self) -> tempfile::TempDir {
+        self.agents.shutdown().await;
+        self.folder
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join("agents").join(file)
+    }
+
+    /// Puts a whole file in place at once.
+    fn drop_file(&self, file: &str, bytes: &[u8]) {
+        let partial = self.path(&format!("{file}.partial"));
+        fs::write(&partial, bytes).unwrap();
+        fs::rename(partial, self.path(file)).unwrap();
+    }
+
+    fn drop_guest(&self, name: &str, guest: &Guest) {
+        self.drop_file(&format!("{name}.wasm"), &guest.build());
+    }
+
+    fn hear(&self, message: &Message) {
+        if let Some(change) = self.cache.apply(message, Clock::system().now()) {
+            self.router.route(&change);
+        }
+    }
+
+    fn quote(&self, bid_cents: u32) {
+        let quantity = Quantity::from_contracts(1);
+        self.hear(&Message::Snapshot(Snapshot {
+            ticker: "KX-1".into(),
+            bids: vec![Level { price: Price::from_cents(bid_cents), quantity }],
+            asks: vec![],
+            ts: Timestamp::from_secs(1),
+        }));
+    }
+
+    /// A trade: an event that nobody may lose.
+    fn trade(&mut self) {
+        self.trades += 1;
+        self.hear(&Message::Trade(Trade {
+            trade_id: self.trades.to_string().into(),
+            ticker: "KX-1".into(),
+            price: Price::from_cents(41),
+            quantity: Quantity::from_contracts(1),
+            taker: Side::Bid,
+            ts: Timestamp::from_secs(1),
+        }));
+    }
+
+    fn status(&self, agent: &str) -> Option<AgentStatus> {
+        self.agents.status().into_iter().find(|status| status.agent == AgentId::from(agent))
+    }
+
+    /// Waits until the agent's status is as wanted.
+    async fn until(
+        &self,
+        agent: &str,
+        what: &str,
+        is: impl Fn(&AgentStatus) -> bool,
+    ) -> AgentStatus {
+        let began = Instant::now();
+        loop {
+            match self.status(agent) {
+                Some(status) if is(&status) => return status,
+                status => assert!(began.elapsed() < PATIENCE, "{agent} is not {what}: {status:#?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn until_state(&self, agent: &str, state: AgentState) -> AgentStatus {
+        self.until(agent, &format!("{state:?}"), |status| status.state == state).await
+    }
+
+    /// The next message to the desk.
+    async fn heard(&mut self) -> ToDesk {
+        tokio::time::timeout(PATIENCE, self.desk.recv()).await.expect("the desk hears").unwrap()
+    }
+
+    /// The next order id that an agent's counting gave, and from which version.
+    async fn counted(&mut self, agent: &str) -> (u64, u64) {
+        loop {
+            if let ToDesk::Actions { agent: who, actions } = self.heard().await
+                && who == AgentId::from(agent)
+            {
+                let [Action::Cancel(OrderId(id))] = actions[..] else { panic!("{actions:?}") };
+                return (id >> 32, total_of(id));
+            }
+        }
+    }
+
+    async fn down(&mut self, agent: &str) -> String {
+        loop {
+            if let ToDesk::AgentDown { agent: who, reason } = self.heard().await
+                && who == AgentId::from(agent)
+            {
+                return reason;
+            }
+        }
+    }
+
+    /// Whatever waits for the desk.
+    fn drain(&mut self) -> Vec<ToDesk> {
+        std::iter::from_fn(|| self.desk.try_recv().ok()).collect()
+    }
+}
+
+fn market() -> Market {
+    Market {
+        ticker: "KX-1".into(),
+        event_ticker: "KX".into(),
+        series_ticker: "KX".into(),
+        title: "x".into(),
+        yes_title: "x".into(),
+        status: MarketStatus::Active,
+        grid: PriceGrid::cents(),
+        exchange_index: 0,
+        close_time: None,
+        settlement: None,
+        fees: FeeSchedule::default(),
+        mutually_exclusive: false,
+        strike_target: None,
+    }
+}
+
+fn running_version(version: &str) -> impl Fn(&AgentStatus) -> bool + '_ {
+    move |status| status.state == AgentState::Running && status.version == version
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_file_trades_and_a_deleted_one_has_its_orders_canceled() {
+    let mut floor = Floor::open();
+    floor.drop_guest("counter", &Guest::counting(1));
+    assert!(
+        matches!(floor.heard().await, ToDesk::AgentUp { agent, .. } if agent == "counter".into())
+    );
+    // The market's state and its quote.
+    assert_eq!(floor.counted("counter").await, (1, 2));
+    floor.trade();
+    assert_eq!(floor.counted("counter").await, (1, 3));
+    let status = floor.until_state("counter", AgentState::Running).await;
+    assert_eq!((status.name.as_str(), status.version.as_str()), ("counting", "1.1"));
+    assert_eq!((status.markets, status.events, status.actions), (1, 3, 2));
+
+    fs::remove_file(floor.path("counter.wasm")).unwrap();
+    assert_eq!(floor.down("counter").await, "its file was deleted");
+    floor.trade();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(floor.drain().is_empty());
+    assert_eq!(floor.status("counter"), None);
+
+    // Its state is still known.
+    floor.drop_guest("counter", &Guest::counting(2));
+    assert_eq!(floor.counted("counter").await, (2, 5));
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_event_is_lost_or_doubled_over_many_swaps() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1 << 17, |_| {});
+    floor.drop_guest("counter", &Guest::counting(1));
+    floor.until("counter", "live", running_version("1.1")).await;
+    for mark in 2..=9 {
+        let version = format!("1.{mark}");
+        floor.drop_guest("counter", &Guest::counting(mark));
+        let began = Instant::now();
+        while !floor.status("counter").is_some_and(|status| running_version(&version)(&status)) {
+            assert!(began.elapsed() < PATIENCE, "version {mark} is not live");
+            floor.trade();
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    }
+    floor.trade();
+    let expected = 2 + floor.trades;
+    let status = floor.until("counter", "done", |status| status.events >= expected).await;
+    assert_eq!((status.events, status.dropped, status.swaps, status.faults), (expected, 0, 8, 0));
+    let mut last = (1, 0);
+    for message in floor.drain() {
+        let ToDesk::Actions { actions, .. } = message else { continue };
+        let [Action::Cancel(OrderId(id))] = actions[..] else { panic!("{actions:?}") };
+        let now = (id >> 32, total_of(id));
+        assert!(now.0 >= last.0, "an old version spoke after a new one: {last:?} then {now:?}");
+        assert!(now.1 > last.1, "{last:?} then {now:?}");
+        last = now;
+    }
+    // The total went through every version, and ends at the number of events.
+    assert_eq!(last, (9, expected));
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_cannot_run_leaves_the_old_one_running_and_says_why() {
+    let mut floor = Floor::open();
+    floor.drop_guest("counter", &Guest::counting(1));
+    let good = floor.until("counter", "live", running_version("1.1")).await;
+    floor.counted("counter").await;
+    let cut = &Guest::counting(2).build()[..900];
+    let other = Guest::counting(2).with_wit(|wit| wit.replace("agent@0.1.0", "agent@0.2.0"));
+    let cases: [(Vec<u8>, &str); 6] = [
+        (b"hello".to_vec(), "the file is text, not wasm"),
+        (cut.to_vec(), "the file is cut off"),
+        (other.build(), "this host speaks hotpit:agent 0.1.x"),
+        (Guest::counting(2).with_start(bodies::START_ERROR).build(), "index out of bounds"),
+        (Guest::counting(2).with_start(bodies::TRAP).build(), "trap in start"),
+        (Guest::counting(2).with_start(bodies::RESTORE_TRAPS).build(), "trap in start"),
+    ];
+    for (bytes, line) in cases {
+        floor.drop_file("counter.wasm", &bytes);
+        let is_told = |status: &AgentStatus| {
+            status.reason.as_ref().is_some_and(|reason| reason.contains(line))
+        };
+        let status = floor.until("counter", line, is_told).await;
+        assert_eq!((status.state, &status.hash), (AgentState::Running, &good.hash), "{line}");
+        floor.trade();
+        assert_eq!(floor.counted("counter").await.0, 1, "{line}");
+    }
+    floor.drop_guest("counter", &Guest::counting(3));
+    let status = floor.until("counter", "swapped", running_version("1.3")).await;
+    assert_eq!((status.reason, status.faults), (None, 0));
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_hostile_agent_is_quarantined_and_a_healthy_neighbour_goes_on() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1 << 16, |settings| {
+        settings.workers = 1;
+    });
+    let hostile = [
+        ("trap", bodies::TRAP, "trap in on-events"),
+        ("panic", bodies::PANIC, "panic in on-events: index out of bounds"),
+        ("loop", bodies::LOOP, "on-events ran longer than 20 ms"),
+        ("log-flood", bodies::LOG_FLOOD, "on-events ran longer than 20 ms"),
+        ("recursion", bodies::RECURSE, "stack overflow"),
+        ("memory", bodies::GROW, "asked for"),
+        ("actions", bodies::ACTION_FLOOD, "returned 1000 actions"),
+        ("huge", bodies::HUGE_RESULT, "gave the host more than"),
+        ("pointer", bodies::LYING_POINTER, "trap in on-events"),
+    ];
+    floor.drop_guest("healthy", &Guest::counting(1));
+    floor.until_state("healthy", AgentState::Running).await;
+    for (name, body, _) in hostile {
+        floor.drop_guest(name, &Guest::counting(1).with_on_events(body));
+    }
+    let began = Instant::now();
+    let is_over = |floor: &Floor| {
+        hostile.iter().all(|(name, ..)| {
+            floor.status(name).is_some_and(|status| status.state == AgentState::Quarantined)
+        })
+    };
+    while !is_over(&floor) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", floor.agents.status());
+        floor.trade();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for (name, _, line) in hostile {
+        let status = floor.status(name).unwrap();
+        assert_eq!(status.faults, 3, "{name}");
+        assert!(status.last_fault.unwrap().contains(line), "{name}");
+        assert!(status.reason.unwrap().starts_with("quarantined after 3 faults"), "{name}");
+    }
+    let expected = 2 + floor.trades;
+    let healthy = floor.until("healthy", "done", |status| status.events >= expected).await;
+    assert_eq!((healthy.events, healthy.faults, healthy.dropped), (expected, 0, 0));
+    let mut down = vec![];
+    for message in floor.drain() {
+        match message {
+            ToDesk::Actions { agent, .. } => assert_eq!(agent, "healthy".into(), "actions leaked"),
+            ToDesk::AgentDown { agent, .. } => down.push(agent),
+            ToDesk::AgentUp { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    down.sort();
+    let mut expected: Vec<AgentId> = hostile.iter().map(|(name, ..)| (*name).into()).collect();
+    expected.sort();
+    assert_eq!(down, expected, "each has its orders canceled, once");
+    // A file that works frees it.
+    floor.drop_guest("trap", &Guest::counting(2));
+    floor.until_state("trap", AgentState::Running).await;
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_started_is_told_in_one_line() {
+    let floor = Floor::with(tempfile::tempdir().unwrap(), 64, |settings| {
+        settings.budget.start_ms = 30;
+        settings.file_mib_max = 1;
+    });
+    let guest = || Guest::counting(1);
+    let cases: [(&str, Vec<u8>, AgentState, &str); 7] = [
+        ("empty", vec![], AgentState::Stopped, "the file is empty"),
+        ("text", b"#!/bin/sh".to_vec(), AgentState::Stopped, "the file is text"),
+        ("module", guest().module(), AgentState::Stopped, "without a component type"),
+        ("large", vec![0; (1 << 20) + 1], AgentState::Stopped, "the limit is 1048576"),
+        (
+            "start-error",
+            guest().with_start(bodies::START_ERROR).build(),
+            AgentState::Stopped,
+            "index out of bounds",
+        ),
+        (
+            "start-trap",
+            guest().with_start(bodies::TRAP).build(),
+            AgentState::Quarantined,
+            "quarantined after 3 faults, the last: trap in start",
+        ),
+        (
+            "init-loop",
+            guest().with_init(bodies::LOOP).build(),
+            AgentState::Stopped,
+            "it cannot describe itself: instantiation ran longer than 30 ms",
+        ),
+    ];
+    for (name, bytes, ..) in &cases {
+        floor.drop_file(&format!("{name}.wasm"), bytes);
+    }
+    for (name, _, state, line) in &cases {
+        let status = floor.until_state(name, *state).await;
+        let reason = status.reason.unwrap();
+        assert!(reason.contains(line) && !reason.contains('\n'), "{name}: {reason}");
+    }
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_written_slowly_is_taken_when_it_is_whole() {
+    let mut floor = Floor::open();
+    floor.drop_guest("counter", &Guest::counting(1));
+    floor.until("counter", "live", running_version("1.1")).await;
+    floor.counted("counter").await;
+    let bytes = Guest::counting(2).build();
+    let mut written = vec![];
+    for part in bytes.chunks(bytes.len().div_ceil(6)) {
+        written.extend_from_slice(part);
+        fs::write(floor.path("counter.wasm"), &written).unwrap();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        if written.len() < bytes.len() {
+            assert_eq!(floor.status("counter").unwrap().version, "1.1");
+        }
+    }
+    let status = floor.until("counter", "swapped", running_version("1.2")).await;
+    assert_eq!((status.swaps, status.reason), (1, None));
+    // Gone and back within a moment: nobody's orders are canceled for that.
+    fs::remove_file(floor.path("counter.wasm")).unwrap();
+    fs::write(floor.path("counter.wasm"), Guest::counting(3).build()).unwrap();
+    floor.until("counter", "swapped", running_version("1.3")).await;
+    assert!(!floor.drain().iter().any(|message| matches!(message, ToDesk::AgentDown { .. })));
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_beside_the_file_are_followed_and_checked() {
+    let mut floor = Floor::open();
+    floor.drop_file("counter.toml", b"enabled = false");
+    floor.drop_guest("counter", &Guest::counting(1));
+    let status = floor.until_state("counter", AgentState::Stopped).await;
+    assert_eq!(status.reason.as_deref(), Some("disabled in its settings"));
+    floor.drop_file("counter.toml", b"[limits]\nposition_contracts = 5\nexposure_dollars = 20");
+    let limits = loop {
+        if let ToDesk::AgentUp { limits, .. } = floor.heard().await {
+            break limits;
+        }
+    };
+    assert_eq!(limits.position_per_market, Some(Quantity::from_contracts(5)));
+    floor.counted("counter").await;
+    floor.drop_file("counter.toml", b"[params]\nedge = 1\n[limits]\nexposure = 20");
+    let is_told = |status: &AgentStatus| status.reason.is_some();
+    let status = floor.until("counter", "told", is_told).await;
+    assert_eq!(status.state, AgentState::Running);
+    let reason = status.reason.unwrap();
+    assert!(reason.starts_with("counter.toml: limits.exposure: no such key"), "{reason}");
+    floor.drop_file("counter.toml", b"[params]\nedge = 1");
+    let names_it = |status: &AgentStatus| {
+        status.reason.as_ref().is_some_and(|reason| reason.contains("known are none"))
+    };
+    floor.until("counter", "told of the parameter", names_it).await;
+    floor.drop_file("counter.toml", b"markets = [\"KX-2\"]");
+    let status = floor.until("counter", "swapped", |status| status.swaps == 1).await;
+    assert_eq!(status.markets, 0);
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_outlives_a_crash_of_the_agent_and_an_end_of_the_host() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 4_096, |settings| {
+        settings.save_every_s = 1;
+    });
+    // Traps on a batch of more than three events: that is, when much comes at once.
+    floor.drop_guest("counter", &Guest::counting(1).after(3, bodies::TRAP));
+    assert_eq!(floor.counted("counter").await, (1, 2));
+    let state = floor.folder.path().join("state/counter.state");
+    let began = Instant::now();
+    while fs::read(&state).ok().as_deref() != Some(&2_u64.to_le_bytes()) {
+        assert!(began.elapsed() < PATIENCE, "no state on disk");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    while floor.status("counter").unwrap().state != AgentState::Quarantined {
+        for _ in 0..50 {
+            floor.trade();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(began.elapsed() < PATIENCE, "not quarantined");
+    }
+    // The next version goes on from the last good state, not from nothing.
+    floor.drain();
+    floor.drop_guest("counter", &Guest::counting(2));
+    let (mark, total) = floor.counted("counter").await;
+    assert!(mark == 2 && total >= 4, "{total}");
+    let folder = floor.close().await;
+    let mut floor = Floor::with(folder, 4_096, |_| {});
+    let (mark, after) = floor.counted("counter").await;
+    assert!(mark == 2 && after > total, "{after}");
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_desk_holds_the_agent_up_and_loses_nothing() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1, |_| {});
+    floor.drop_guest("counter", &Guest::counting(1));
+    assert!(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    for _ in 0..100 {
+        floor.trade();
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+    floor.until("counter", "held up", |status| status.desk_waits > 0).await;
+    let mut last = 0;
+    while last < 102 {
+        let (_, total) = floor.counted("counter").await;
+        assert!(total > last);
+        last = total;
+    }
+    assert_eq!((last, floor.status("counter").unwrap().faults), (102, 0));
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_that_takes_nothing_is_a_fault_in_the_end() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1, |settings| {
+        settings.desk_wait_ms = 50;
+    });
+    floor.drop_guest("counter", &Guest::counting(1));
+    assert!(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    let began = Instant::now();
+    while floor.status("counter").is_none_or(|status| status.faults == 0) {
+        floor.trade();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(began.elapsed() < PATIENCE, "no fault");
+    }
+    let fault = floor.status("counter").unwrap().last_fault.unwrap();
+    assert!(fault.starts_with("the desk took no actions for"), "{fault}");
+    // Someone must take what comes of it, or the supervisor waits for the desk as well.
+    let Floor { agents, mut desk, folder: _folder, .. } = floor;
+    let read = tokio::spawn(async move { while desk.recv().await.is_some() {} });
+    agents.shutdown().await;
+    read.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_woken_at_the_time_it_asked_for() {
+    let mut floor = Floor::open();
+    // Each batch asks to be woken 3 ms later.
+    let wake = "
+        (i32.store8 (i32.const 512) (i32.const 3))
+        (i64.store (i32.const 520) (i64.add (local.get $now) (i64.const 3000000)))
+        (i32.store (i32.const 288) (i32.const 512))
+        (i32.store (i32.const 292) (i32.const 1))
+        (global.set $heap (i32.const 65536))
+        (i32.const 288)";
+    floor.drop_guest("alarm", &Guest::counting(1).with_on_events(wake));
+    let began = Instant::now();
+    let status = floor.until("alarm", "woken", |status| status.batches >= 20).await;
+    assert!(began.elapsed() >= Duration::from_millis(19 * 3), "woken too early");
+    assert_eq!(status.events, 2 + status.batches - 1);
+    let told = floor.drain();
+    assert!(matches!(told[..], [ToDesk::AgentUp { .. }]), "{told:?}");
+    floor.close().await;
+}
