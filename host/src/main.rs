@@ -1,1 +1,7 @@
-fn main() {}
+//! The `hotpit` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hotpit::cli::main()
+}

@@ -21,4 +21,4 @@ mod thread;
 pub use backoff::Backoff;
 pub use clock::Clock;
 pub use entropy::{Entropy, Rng};
-pub use thread::dedicated;
+pub use thread::{dedicated, thread_cpu_time};

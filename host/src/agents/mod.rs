@@ -1,1 +1,63 @@
-//! placeholder
+//! Agents: wasm components that come, go and are replaced while the market is open.
+//!
+//! # The way of an event
+//! [`Router`] puts what the cache changed into the mailbox of each agent that follows it. A
+//! worker thread takes a batch, calls the component, and sends what it returned to the desk.
+//!
+//! # The way of a file
+//! The watcher reads what was dropped into the folder, the [`loader`] checks and compiles it, the
+//! supervisor starts it and puts it to work; `machine` decides what follows on what.
+//!
+//! # What never lives here
+//! Sockets, orders, positions, risk. What an agent returns is an intent; the desk decides.
+//!
+//! # What this promises
+//! - One thread at a time is in an agent's store, and a slow agent delays no other agent's
+//!   mailbox, nor the feed, nor the desk.
+//! - Actions count only if the call that returned them returned. A store that saw a fault is
+//!   dropped and never entered again.
+//! - Over a swap no event is lost and none is seen twice; the old version goes on until the new
+//!   one has started.
+//! - An agent reaches nothing but `hotpit:agent/*`; a component that needs WASI gets one without
+//!   files, sockets or environment, whose clock is the batch's and whose randomness is seeded.
+
+mod batch;
+mod bindings;
+mod check;
+pub mod contract;
+mod convert;
+pub mod engine;
+mod facade;
+pub mod fault;
+mod folder;
+mod host_state;
+mod imports;
+mod instance;
+mod jobs;
+mod lane;
+pub mod loader;
+mod log;
+mod machine;
+mod mailbox;
+pub mod options;
+mod router;
+mod scope;
+pub mod settings;
+mod state_files;
+mod stats;
+mod status;
+mod supervisor;
+mod timers;
+pub mod version;
+mod wasi;
+mod watcher;
+mod worker;
+
+pub use check::{Checked, check};
+pub use facade::{Agents, Resources, StartError};
+pub use fault::Fault;
+pub use loader::{Inspection, LoadError, inspect};
+pub use router::Router;
+pub use settings::{Budget, Settings};
+pub use status::{AgentState, AgentStatus};
+pub use version::{Manifest, Parameter, Plan};

@@ -1,5 +1,7 @@
 //! [`DryRun`]: decides and logs, and sends nothing.
 
+use std::rc::Rc;
+
 use hotpit_rt::Clock;
 use hotpit_units::{Dollars, Timestamp};
 use tracing::info;
@@ -13,7 +15,7 @@ use crate::model::{ClientOrderId, VenueOrder};
 /// not sent. Without a key there is nothing to read either, and the account is empty.
 #[derive(Debug)]
 pub struct DryRun<V> {
-    inner: Option<V>,
+    inner: Option<Rc<V>>,
     clock: Clock,
     /// The cash of an account that cannot be read, so that there is something to decide about.
     pretended: Dollars,
@@ -23,7 +25,7 @@ impl<V> DryRun<V> {
     /// Reads through `inner`; none: there is no key, so the account is empty but for `pretended`
     /// dollars of cash.
     #[must_use]
-    pub const fn new(inner: Option<V>, clock: Clock, pretended: Dollars) -> Self {
+    pub const fn new(inner: Option<Rc<V>>, clock: Clock, pretended: Dollars) -> Self {
         Self { inner, clock, pretended }
     }
 }

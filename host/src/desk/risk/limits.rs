@@ -62,7 +62,7 @@ impl Limits {
     pub fn validate(&self, problems: &mut Vec<String>) {
         let mut positive = |key: &str, positive: bool| {
             if !positive {
-                problems.push(format!("limits.{key}: must be more than zero"));
+                problems.push(format!("desk.limits.{key}: must be more than zero"));
             }
         };
         positive("order_quantity", self.order_quantity.is_positive());
@@ -121,7 +121,7 @@ mod tests {
             Limits { order_quantity: Quantity::ZERO, orders_per_second: 0, ..Limits::default() };
         limits.validate(&mut problems);
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems[0].starts_with("limits.order_quantity"), "{problems:?}");
+        assert!(problems[0].starts_with("desk.limits.order_quantity"), "{problems:?}");
     }
 
     #[test]

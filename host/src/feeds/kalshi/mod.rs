@@ -1,1 +1,27 @@
-//! placeholder
+//! Kalshi's market data: from the WebSocket's frames, and the REST answers around them, to
+//! [`Message`](crate::bus::Message)s.
+//!
+//! - [`wire`]: a frame's text becomes a typed frame, borrowed where it can be.
+//! - [`sequence`]: whether a frame was lost.
+//! - [`session`]: the one task that owns the connection: subscriptions, recovery, reconnecting.
+//! - [`catalog`]: which markets are wanted, and what is known of them apart from their books.
+//! - [`feed`]: session and catalog, put together.
+//! - [`stats`]: what the feed tells of itself.
+//!
+//! What it promises: after a lost frame or connection every book that may be wrong is published
+//! as stale before anything else, and comes back with a whole snapshot; missed public trades are
+//! read over REST, each published once; missed reports on our orders are the desk's to read, and
+//! it is told so. What never lives here: books. They are the cache's.
+
+pub mod catalog;
+pub mod feed;
+pub mod sequence;
+mod session;
+mod settings;
+pub mod stats;
+pub mod wire;
+
+pub use catalog::LeagueNames;
+pub use feed::Feed;
+pub use settings::Settings;
+pub use stats::{FeedReport, FeedState, FeedStats};

@@ -1,0 +1,54 @@
+# hotpit. `make help` lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Ends `make run` by itself after this long: make run FOR=30s
+FOR ?=
+# Fans the data out over this Redis: make run REDIS=redis://127.0.0.1:6379
+REDIS ?=
+
+WASM_TARGET := wasm32-unknown-unknown
+WASM_OUT := target/$(WASM_TARGET)/agent
+AGENTS := market-maker win-probability
+# Guests that tests and benchmarks load beside the agents.
+GUESTS := hostile
+
+.PHONY: help run test agents guests bench lint clean wasm-target
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run FOR=30s                          ends by itself, and compares the books"
+	@echo "  make run REDIS=redis://127.0.0.1:6379     fans out over that Redis"
+
+run: agents ## Trade on the practice exchange with the example agents
+	@cargo build --release --quiet -p hotpit -p hotpit-exchange
+	@target/release/hotpit-practice $(if $(FOR),--for $(FOR)) $(if $(REDIS),--redis $(REDIS))
+
+test: guests ## Run every test
+	cargo test --release --workspace
+
+agents: wasm-target ## Compile the example agents and drop them into agents/
+	@cargo build --quiet --profile agent --target $(WASM_TARGET) $(addprefix -p ,$(AGENTS))
+	@for agent in $(AGENTS); do \
+		cp $(WASM_OUT)/$${agent//-/_}.wasm agents/.$$agent.wasm.part && \
+		mv agents/.$$agent.wasm.part agents/$$agent.wasm || exit 1; \
+	done
+
+guests: wasm-target ## Compile the agents and guests that the tests load
+	@cargo build --quiet --profile agent --target $(WASM_TARGET) $(addprefix -p ,$(AGENTS) $(GUESTS))
+
+bench: guests ## Measure; prints lines of: name value unit
+	@cargo bench --quiet -p hotpit
+
+lint: ## Check the format and every lint
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+clean: ## Remove what was built
+	cargo clean
+	rm -f agents/*.wasm
+
+wasm-target:
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)

@@ -1,0 +1,278 @@
+//! What an agent can look up through its [`Context`](crate::Context).
+
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+
+use crate::codes::{MarketStatus, OrderState, Outcome};
+use crate::event::{Level, mid};
+use crate::ids::{GameId, MarketId, OrderId};
+
+/// What is known of a market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Market {
+    /// The handle.
+    pub id: MarketId,
+    /// Kalshi's name for the market.
+    pub ticker: String,
+    /// The event it belongs to.
+    pub event_ticker: String,
+    /// The series that the event belongs to.
+    pub series_ticker: String,
+    /// The question.
+    pub title: String,
+    /// What YES stands for, such as the name of a team.
+    pub yes_title: String,
+    /// Where it is in its life.
+    pub status: MarketStatus,
+    /// The prices an order may have.
+    pub grid: PriceGrid,
+    /// When trading ends, where that is known.
+    pub close_time: Option<Timestamp>,
+}
+
+/// A part of a price grid: prices from `start` to `end` are multiples of `step` away from
+/// `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceRange {
+    /// The first price.
+    pub start: Price,
+    /// The last price.
+    pub end: Price,
+    /// The distance between two prices.
+    pub step: Price,
+}
+
+/// The prices an order may have in a market.
+///
+/// ```
+/// use hotpit_agent::{Price, PriceGrid};
+///
+/// let grid = PriceGrid::cents();
+/// let price: Price = "0.5350".parse()?;
+/// assert_eq!(grid.floor(price), Some(Price::from_cents(53)));
+/// assert_eq!(grid.ceil(price), Some(Price::from_cents(54)));
+/// assert_eq!(grid.below(Price::from_cents(1)), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceGrid(pub Vec<PriceRange>);
+
+impl PriceGrid {
+    /// Whole cents, the grid of most markets.
+    #[must_use]
+    pub fn cents() -> Self {
+        Self(vec![PriceRange { start: Price::ZERO, end: Price::ONE, step: Price::from_cents(1) }])
+    }
+
+    /// Whether an order may have this price. $0 and $1 never are.
+    #[must_use]
+    pub fn contains(&self, price: Price) -> bool {
+        self.floor(price) == Some(price)
+    }
+
+    /// The highest price of the grid that is not above `price`.
+    #[must_use]
+    pub fn floor(&self, price: Price) -> Option<Price> {
+        let highest = price.raw().min(Price::ONE.raw() - 1);
+        let in_range = |range: &PriceRange| {
+            let up_to = highest.min(range.end.raw());
+            let steps = up_to.checked_sub(range.start.raw())?.checked_div(range.step.raw())?;
+            Some(range.start.raw() + steps * range.step.raw()).filter(|raw| *raw > 0)
+        };
+        self.0.iter().filter_map(in_range).max().map(Price::from_raw)
+    }
+
+    /// The lowest price of the grid that is not below `price`.
+    #[must_use]
+    pub fn ceil(&self, price: Price) -> Option<Price> {
+        let lowest = price.raw().max(1);
+        let in_range = |range: &PriceRange| {
+            let from = lowest.max(range.start.raw());
+            if range.step == Price::ZERO {
+                return None;
+            }
+            let steps = (from - range.start.raw()).div_ceil(range.step.raw());
+            let raw = range.start.raw().checked_add(steps.checked_mul(range.step.raw())?)?;
+            (raw <= range.end.raw() && raw < Price::ONE.raw()).then_some(raw)
+        };
+        self.0.iter().filter_map(in_range).min().map(Price::from_raw)
+    }
+
+    /// The highest price of the grid below `price`.
+    #[must_use]
+    pub fn below(&self, price: Price) -> Option<Price> {
+        self.floor(price.checked_sub(Price::from_raw(1))?)
+    }
+
+    /// The lowest price of the grid above `price`.
+    #[must_use]
+    pub fn above(&self, price: Price) -> Option<Price> {
+        self.ceil(price.checked_add(Price::from_raw(1))?)
+    }
+}
+
+/// The levels of a book, best first, as of the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderBook {
+    /// Who buys YES.
+    pub bids: Vec<Level>,
+    /// Who sells YES.
+    pub asks: Vec<Level>,
+    /// False while the book is being rebuilt after a break: do not trade on it.
+    pub synced: bool,
+}
+
+impl OrderBook {
+    /// The levels of a side, best first.
+    #[must_use]
+    pub fn levels(&self, side: Side) -> &[Level] {
+        match side {
+            Side::Bid => &self.bids,
+            Side::Ask => &self.asks,
+        }
+    }
+
+    /// The best level of a side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.levels(side).first().copied()
+    }
+
+    /// The price halfway between the best bid and the best ask, rounded down to 1e-4 dollars.
+    #[must_use]
+    pub fn mid(&self) -> Option<Price> {
+        mid(self.best(Side::Bid), self.best(Side::Ask))
+    }
+}
+
+/// What is known of a game, its state apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GameInfo {
+    /// The handle.
+    pub id: GameId,
+    /// As ESPN names it: `nfl`, `college-football`, `nba`, ...
+    pub league: String,
+    /// The home team.
+    pub home: Team,
+    /// The away team.
+    pub away: Team,
+    /// The scheduled start.
+    pub start: Timestamp,
+    /// Periods of a game without overtime; 0 where the league has none.
+    pub periods: u16,
+    /// The length of one period in milliseconds; 0 where periods are not timed.
+    pub period_ms: u32,
+    /// The markets that the host is certain belong to this game. Empty: unmapped.
+    pub markets: Vec<GameMarket>,
+}
+
+/// A team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Team {
+    /// Such as `Seattle Seahawks`.
+    pub name: String,
+    /// Such as `SEA`.
+    pub abbreviation: String,
+}
+
+/// A market on a game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GameMarket {
+    /// The market.
+    pub market: MarketId,
+    /// What its YES pays for.
+    pub outcome: Outcome,
+}
+
+/// This agent's position in a market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The market.
+    pub market: MarketId,
+    /// Signed: more than zero is long YES.
+    pub quantity: Quantity,
+    /// What one contract cost on average, fees apart; price of the YES leg.
+    pub average_price: Price,
+    /// Profit and loss of what was closed, fees apart.
+    pub realized: Dollars,
+    /// Fees paid.
+    pub fees: Dollars,
+}
+
+impl Position {
+    /// No position, and never had one.
+    #[must_use]
+    pub const fn flat(market: MarketId) -> Self {
+        Self {
+            market,
+            quantity: Quantity::ZERO,
+            average_price: Price::ZERO,
+            realized: Dollars::ZERO,
+            fees: Dollars::ZERO,
+        }
+    }
+}
+
+/// An order of this agent that may still trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// The order.
+    pub order: OrderId,
+    /// The market.
+    pub market: MarketId,
+    /// The side.
+    pub side: Side,
+    /// The limit.
+    pub price: Price,
+    /// Still working.
+    pub remaining: Quantity,
+    /// Where it is.
+    pub state: OrderState,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_neighbour_on_a_tapered_grid_is_the_one_a_search_finds() {
+        let range = |start, end, step| PriceRange {
+            start: Price::from_raw(start),
+            end: Price::from_raw(end),
+            step: Price::from_raw(step),
+        };
+        let grid = PriceGrid(vec![
+            range(0, 1_000, 10),
+            range(1_000, 9_000, 100),
+            range(9_000, 10_000, 10),
+        ]);
+        let on_grid = |raw: u32| match raw {
+            0 | 10_000.. => false,
+            1..1_000 | 9_000..10_000 => raw.is_multiple_of(10),
+            1_000..9_000 => raw.is_multiple_of(100),
+        };
+        for raw in 0..=10_001 {
+            let price = Price::from_raw(raw);
+            let floor = (0..=raw).rev().find(|raw| on_grid(*raw)).map(Price::from_raw);
+            let ceil = (raw..10_000).find(|raw| on_grid(*raw)).map(Price::from_raw);
+            assert_eq!(grid.contains(price), on_grid(raw), "{price}");
+            assert_eq!(grid.floor(price), floor, "{price}");
+            assert_eq!(grid.ceil(price), ceil, "{price}");
+        }
+    }
+
+    #[test]
+    fn a_range_without_a_step_offers_no_price() {
+        let stuck = PriceRange { start: Price::ZERO, end: Price::ONE, step: Price::ZERO };
+        let grid = PriceGrid(vec![stuck]);
+        assert_eq!(grid.floor(Price::from_cents(50)), None);
+        assert_eq!(grid.ceil(Price::from_cents(50)), None);
+    }
+
+    #[test]
+    fn the_edges_of_the_grid_have_no_neighbour_beyond() {
+        let grid = PriceGrid::cents();
+        assert_eq!(grid.below(Price::ZERO), None);
+        assert_eq!(grid.above(Price::from_cents(99)), None);
+        assert_eq!(grid.above(Price::from_cents(98)), Some(Price::from_cents(99)));
+    }
+}

@@ -1,0 +1,147 @@
+//! [`MarketMap`]: state per market that survives a restart of the host.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::ids::MarketId;
+use crate::sorted::Sorted;
+use crate::{Context, Market};
+
+/// A map from markets to an agent's state for them. It is used by handle and saved by ticker,
+/// because a handle means another market in another run of the host.
+///
+/// ```
+/// use hotpit_agent::prelude::*;
+/// use hotpit_agent::testing::{Harness, cents};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter { quotes: MarketMap<u32> }
+///
+/// impl Agent for Counter {
+///     type Params = ();
+///     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///         *self.quotes.entry(ctx, quote.market) += 1;
+///     }
+/// }
+///
+/// let mut harness = Harness::<Counter>::new().market("KX-1");
+/// harness.quote("KX-1", cents(40), cents(42));
+/// harness.restart(); // every handle is another now
+/// harness.quote("KX-1", cents(41), cents(42));
+/// assert_eq!(harness.agent().quotes.get(harness.market_id("KX-1")), Some(&2));
+/// ```
+#[derive(Debug, Clone)]
+pub struct MarketMap<T> {
+    live: Sorted<MarketId, Entry<T>>,
+    /// What was restored and not asked for since.
+    waiting: Vec<(String, T)>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<T> {
+    /// None where the host did not know the market: such state is not saved.
+    ticker: Option<String>,
+    value: T,
+}
+
+impl<T> MarketMap<T> {
+    /// The state for a market that was asked for with [`MarketMap::entry`] in this run.
+    #[must_use]
+    pub fn get(&self, market: MarketId) -> Option<&T> {
+        self.live.get(market).map(|entry| &entry.value)
+    }
+
+    /// The state for a market that was asked for with [`MarketMap::entry`] in this run.
+    pub fn get_mut(&mut self, market: MarketId) -> Option<&mut T> {
+        self.live.get_mut(market).map(|entry| &mut entry.value)
+    }
+
+    /// The state for a market: what this run has, or what was restored, or the default.
+    pub fn entry(&mut self, ctx: &Context, market: MarketId) -> &mut T
+    where
+        T: Default,
+    {
+        let waiting = &mut self.waiting;
+        let entry = self.live.get_or_insert_with(market, || {
+            let ticker = ctx.market(market).map(|known| known.ticker.clone());
+            let restored = waiting.iter().position(|(waits, _)| Some(waits) == ticker.as_ref());
+            let value = restored.map(|index| waiting.swap_remove(index).1);
+            Entry { ticker, value: value.unwrap_or_default() }
+        });
+        &mut entry.value
+    }
+
+    /// Takes up what was restored for markets that the agent is subscribed to, so that
+    /// [`MarketMap::iter_mut`] sees it. Belongs in [`Agent::on_start`](crate::Agent::on_start).
+    pub fn adopt(&mut self, ctx: &Context)
+    where
+        T: Default,
+    {
+        for market in ctx.markets() {
+            let known = ctx.market(market);
+            let restored = |known: &Market| self.waiting.iter().any(|(it, _)| *it == known.ticker);
+            if known.as_deref().is_some_and(restored) {
+                self.entry(ctx, market);
+            }
+        }
+    }
+
+    /// Forgets a market: state for markets that are settled would be saved for ever.
+    pub fn remove(&mut self, market: MarketId) -> Option<T> {
+        self.live.remove(market).map(|entry| entry.value)
+    }
+
+    /// The markets of this run with their state, in the order of their handles.
+    pub fn iter(&self) -> impl Iterator<Item = (MarketId, &T)> {
+        self.live.iter().map(|(market, entry)| (market, &entry.value))
+    }
+
+    /// The markets of this run with their state, in the order of their handles.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (MarketId, &mut T)> {
+        self.live.iter_mut().map(|(market, entry)| (market, &mut entry.value))
+    }
+}
+
+impl<T> Default for MarketMap<T> {
+    fn default() -> Self {
+        Self { live: Sorted::default(), waiting: Vec::new() }
+    }
+}
+
+impl<T: Serialize> Serialize for MarketMap<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let live = self.live.iter();
+        let live = live.filter_map(|(_, entry)| Some((entry.ticker.as_ref()?, &entry.value)));
+        let waiting = self.waiting.iter().map(|(ticker, value)| (ticker, value));
+        serializer.collect_map(live.chain(waiting))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for MarketMap<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByTicker<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ByTicker<T> {
+            type Value = Vec<(String, T)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from tickers")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(entries)
+            }
+        }
+
+        let waiting = deserializer.deserialize_map(ByTicker(PhantomData))?;
+        Ok(Self { live: Sorted::default(), waiting })
+    }
+}

@@ -1,0 +1,202 @@
+//! [`World`]: what a test's agent can look up, and what became of what it wanted.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+
+use crate::host::Host;
+use crate::{
+    Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
+    OrderState, Position,
+};
+
+/// An order of the agent under test, with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestOrder {
+    /// As the agent placed it.
+    pub order: NewOrder,
+    /// Where it is.
+    pub state: OrderState,
+    /// Filled so far.
+    pub filled: Quantity,
+    /// Whether the agent asked to cancel it.
+    pub cancel_wanted: bool,
+}
+
+impl TestOrder {
+    /// Still working; zero in a final state.
+    #[must_use]
+    pub fn remaining(&self) -> Quantity {
+        if self.state.is_final() { Quantity::ZERO } else { self.order.quantity - self.filled }
+    }
+}
+
+/// The host in small. One value, shared by the harness, which changes it, and the agent's context,
+/// which reads it.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) markets: BTreeMap<MarketId, Market>,
+    pub(super) books: BTreeMap<MarketId, OrderBook>,
+    pub(super) games: BTreeMap<GameId, GameInfo>,
+    pub(super) positions: BTreeMap<MarketId, Position>,
+    pub(super) orders: BTreeMap<OrderId, TestOrder>,
+    pub(super) timers: BTreeSet<Timestamp>,
+    pub(super) budget: Dollars,
+}
+
+impl World {
+    pub(super) fn market_id(&self, ticker: &str) -> MarketId {
+        let found = self.markets.values().find(|market| market.ticker == ticker);
+        found.map_or_else(|| panic!("the harness has no market `{ticker}`"), |market| market.id)
+    }
+
+    pub(super) fn order(&mut self, order: OrderId) -> &mut TestOrder {
+        self.orders.get_mut(&order).unwrap_or_else(|| panic!("{order:?} was never placed"))
+    }
+
+    /// Takes note of what the agent wants.
+    ///
+    /// # Panics
+    /// When an order number is used twice: a host would deny the order.
+    pub(super) fn note(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Place(order) => {
+                    let placed = TestOrder {
+                        order: *order,
+                        state: OrderState::Sent,
+                        filled: Quantity::ZERO,
+                        cancel_wanted: false,
+                    };
+                    let before = self.orders.insert(order.order, placed);
+                    assert!(before.is_none(), "{:?} was used twice", order.order);
+                }
+                Action::Cancel(order) => self.want_canceled(|placed| placed.order.order == *order),
+                Action::CancelAll(None) => self.want_canceled(|_| true),
+                Action::CancelAll(Some(market)) => {
+                    self.want_canceled(|placed| placed.order.market == *market);
+                }
+                Action::WakeAt(at) => {
+                    self.timers.insert(*at);
+                }
+            }
+        }
+    }
+
+    fn want_canceled(&mut self, which: impl Fn(&TestOrder) -> bool) {
+        let working = self.orders.values_mut().filter(|order| !order.state.is_final());
+        working.filter(|order| which(order)).for_each(|order| order.cancel_wanted = true);
+    }
+
+    /// Moves a position by a fill, with the average price and realized profit of the contract.
+    pub(super) fn trade(&mut self, market: MarketId, side: Side, price: Price, quantity: Quantity) {
+        let position = self.positions.entry(market).or_insert(Position::flat(market));
+        let signed = if side == Side::Bid { quantity } else { -quantity };
+        let before = position.quantity;
+        let closes = before.raw().signum() * signed.raw().signum() < 0;
+        if closes {
+            let closed = before.abs().min(quantity);
+            let gained = price * closed - position.average_price * closed;
+            position.realized += if before.is_positive() { gained } else { -gained };
+            if quantity > before.abs() {
+                position.average_price = price;
+            }
+        } else {
+            let cost = position.average_price * before.abs() + price * quantity;
+            let average = cost.raw() / (before.abs() + quantity).raw().max(1);
+            position.average_price = Price::from_raw(u32::try_from(average).unwrap_or(u32::MAX));
+        }
+        position.quantity = before + signed;
+    }
+
+    /// Gives every market and game another handle, as another run of the host would.
+    pub(super) fn renumber(&mut self) {
+        let other = |market: MarketId| MarketId(market.0 + 1_000);
+        let moved = std::mem::take(&mut self.markets).into_values();
+        self.markets = moved
+            .map(|market| (other(market.id), Market { id: other(market.id), ..market }))
+            .collect();
+        self.books = std::mem::take(&mut self.books)
+            .into_iter()
+            .map(|(id, book)| (other(id), book))
+            .collect();
+        self.positions = std::mem::take(&mut self.positions)
+            .into_iter()
+            .map(|(id, position)| (other(id), Position { market: other(id), ..position }))
+            .collect();
+        for order in self.orders.values_mut() {
+            order.order.market = other(order.order.market);
+        }
+        let games = std::mem::take(&mut self.games).into_values();
+        self.games = games
+            .map(|mut game| {
+                game.id = GameId(game.id.0 + 1_000);
+                game.markets.iter_mut().for_each(|on_game| on_game.market = other(on_game.market));
+                (game.id, game)
+            })
+            .collect();
+    }
+}
+
+/// The world as an agent's context reads it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharedWorld(pub(super) Rc<RefCell<World>>);
+
+impl Host for SharedWorld {
+    fn markets(&self) -> Vec<MarketId> {
+        self.0.borrow().markets.keys().copied().collect()
+    }
+
+    fn market(&self, market: MarketId) -> Option<Market> {
+        self.0.borrow().markets.get(&market).cloned()
+    }
+
+    fn book(&self, market: MarketId, depth: u32) -> Option<OrderBook> {
+        let world = self.0.borrow();
+        world.markets.get(&market)?;
+        let book = world.books.get(&market).cloned().unwrap_or_default();
+        let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+        let cut = |levels: Vec<Level>| levels.into_iter().take(depth).collect();
+        Some(OrderBook { bids: cut(book.bids), asks: cut(book.asks), synced: book.synced })
+    }
+
+    fn games(&self) -> Vec<GameId> {
+        self.0.borrow().games.keys().copied().collect()
+    }
+
+    fn game(&self, game: GameId) -> Option<GameInfo> {
+        self.0.borrow().games.get(&game).cloned()
+    }
+
+    fn game_of(&self, market: MarketId) -> Option<GameId> {
+        let world = self.0.borrow();
+        let is_on = |game: &&GameInfo| game.markets.iter().any(|on_game| on_game.market == market);
+        world.games.values().find(is_on).map(|game| game.id)
+    }
+
+    fn position(&self, market: MarketId) -> Position {
+        let world = self.0.borrow();
+        world.positions.get(&market).copied().unwrap_or(Position::flat(market))
+    }
+
+    fn open_orders(&self) -> Vec<OpenOrder> {
+        let world = self.0.borrow();
+        let working = world.orders.values().filter(|order| !order.state.is_final());
+        working
+            .map(|placed| OpenOrder {
+                order: placed.order.order,
+                market: placed.order.market,
+                side: placed.order.side,
+                price: placed.order.price,
+                remaining: placed.remaining(),
+                state: placed.state,
+            })
+            .collect()
+    }
+
+    fn budget(&self) -> Dollars {
+        self.0.borrow().budget
+    }
+}

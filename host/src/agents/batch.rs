@@ -1,0 +1,51 @@
+//! From what waited in a mailbox to the events of one call: quotes and states are read out of the
+//! cache now, so that an agent sees one moment.
+
+use hotpit_units::Timestamp;
+
+use super::bindings::types;
+use super::convert;
+use super::mailbox::Item;
+use crate::cache::Cache;
+use crate::model::{MarketId, Notice};
+
+/// Turns items into events, in order. The items are used up.
+pub(crate) fn build(
+    items: &mut Vec<Item>,
+    timers: &[Timestamp],
+    cache: &Cache,
+    now: Timestamp,
+    events: &mut Vec<types::Event>,
+) {
+    for item in items.drain(..) {
+        match item {
+            Item::Quote(market) => events.extend(quote(market, cache)),
+            Item::MarketState(market) => {
+                let known = cache.market(market);
+                events.extend(known.map(|known| convert::market_change(market, &known, now)));
+                events.extend(quote(market, cache));
+            }
+            Item::GameState(game) => {
+                events.extend(cache.game(game).map(|state| convert::game(game, &state)));
+            }
+            Item::Trade(market, trade) => events.push(convert::trade(market, &trade)),
+            Item::Market(id, market, ts) => events.push(convert::market_change(id, &market, ts)),
+            Item::Game(id, game) => events.push(convert::game(id, &game)),
+            Item::Notice(notice) => events.push(match *notice {
+                Notice::Order(update) => convert::order_update(update),
+                Notice::Fill(fill) => convert::fill(&fill),
+            }),
+            Item::Gap(market, cause, dropped) => {
+                events.push(convert::gap(market, cause as u16, dropped));
+            }
+        }
+    }
+    events.extend(timers.iter().map(|at| types::Event::Timer(at.as_nanos())));
+}
+
+/// The quote of a market. None while its book is not the exchange's: when it is again, the market
+/// is marked again.
+fn quote(market: MarketId, cache: &Cache) -> Option<types::Event> {
+    let view = cache.view(market).filter(|view| view.synced)?;
+    Some(convert::quote(market, &view.quote, view.ts))
+}

@@ -1,0 +1,311 @@
+//! [`Loader`]: from the bytes of a file to an agent that is checked, compiled and linked, but not
+//! yet instantiated.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use aws_lc_rs::digest;
+use wasmtime::component::Component;
+
+use super::bindings::AgentPre;
+use super::contract::{self, Mismatch, Surface};
+use super::engine::AgentEngine;
+use super::fault::Fault;
+use super::host_state::HostState;
+
+/// The size of a wasm page.
+const PAGE_BYTES: u64 = 64 << 10;
+
+/// Why a file is no agent, in a line that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It is larger than files may be.
+    #[error("the file has {bytes} bytes, the limit is {limit} (agents.file_mib_max)")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It is text.
+    #[error("the file is text, not wasm: build the agent, and drop the .wasm file")]
+    Text,
+    /// It is something else.
+    #[error("the file is not wasm: it does not begin with the bytes of a wasm binary")]
+    NotWasm,
+    /// It ends too early.
+    #[error("the file is cut off: it ends after {bytes} bytes, in the middle of a section")]
+    Truncated {
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is damaged, or uses a feature of wasm that is off here.
+    #[error("the file is not valid wasm: {0}")]
+    Malformed(String),
+    /// It is a core module that does not say what it is.
+    #[error(
+        "it is a core wasm module without a component type: build it with the SDK \
+         (`hotpit_agent::export!`) as a `cdylib` for wasm32-unknown-unknown, or as a component"
+    )]
+    NoComponentType,
+    /// It is a core module for WASI's first version.
+    #[error("it is a core wasm module for WASI preview 1: build it for wasm32-unknown-unknown or wasm32-wasip2")]
+    WasiPreview1,
+    /// It cannot be made into a component.
+    #[error("the module cannot be made into a component: {0}")]
+    Componentize(String),
+    /// It is a component, but no agent of this host.
+    #[error("it is no agent of this host: it {}", join(.0))]
+    Mismatch(Vec<Mismatch>),
+    /// It asks for more memory than it may have before it has even run.
+    #[error("it begins with {wanted_mib} MiB of memory, the limit is {limit_mib} MiB (limits.memory_mib)")]
+    Memory {
+        /// What it begins with.
+        wanted_mib: u64,
+        /// What it may have.
+        limit_mib: u64,
+    },
+    /// The compiler or the linker refuses it.
+    #[error("it cannot be compiled or linked: {0}")]
+    Compile(String),
+    /// It could not even say who it is.
+    #[error("it cannot describe itself: {0}")]
+    Describe(Fault),
+}
+
+fn join(mismatches: &[Mismatch]) -> String {
+    let lines: Vec<String> = mismatches.iter().map(Mismatch::to_string).collect();
+    lines.join("; it ")
+}
+
+/// The SHA-256 of a file: who it is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// The hash of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        Self(hash)
+    }
+
+    /// The first 12 digits: enough for people.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(12);
+        text
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What a file is before it is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The hash of the file.
+    pub hash: ContentHash,
+    /// Whether it was a core module with its component type inside.
+    pub componentized: bool,
+    /// What it imports and exports, and in how far that is not the contract.
+    pub surface: Surface,
+}
+
+/// Looks at a file without compiling or running it.
+///
+/// # Errors
+/// When it is no component and cannot be made into one. That a component is no agent of this
+/// host is no error here but stands in [`Surface::mismatches`].
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+    let (component, componentized) = componentize(bytes)?;
+    let surface = contract::surface(component.as_deref().unwrap_or(bytes))
+        .map_err(LoadError::Malformed)?;
+    Ok(Inspection { hash: ContentHash::of(bytes), componentized, surface })
+}
+
+/// An agent's code, ready to be instantiated any number of times.
+pub struct Prepared {
+    hash: ContentHash,
+    surface: Surface,
+    memory_min: u64,
+    pre: AgentPre<HostState>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("hash", &self.hash.short()).finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// The hash of the file.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        self.hash
+    }
+
+    /// What it imports and exports.
+    #[must_use]
+    pub fn surface(&self) -> &Surface {
+        &self.surface
+    }
+
+    /// The memory that it begins with, in bytes.
+    pub(crate) fn memory_min(&self) -> u64 {
+        self.memory_min
+    }
+
+    /// Refuses code that begins with more memory than it may have.
+    pub(crate) fn check_memory(&self, limit_mib: u64) -> Result<(), LoadError> {
+        let wanted_mib = self.memory_min.div_ceil(1 << 20);
+        if wanted_mib > limit_mib {
+            return Err(LoadError::Memory { wanted_mib, limit_mib });
+        }
+        Ok(())
+    }
+
+    /// The seed of the randomness that its WASI imports give: the same code sees the same.
+    pub(crate) fn seed(&self) -> u64 {
+        self.hash.0.iter().take(8).fold(0, |seed, &byte| (seed << 8) | u64::from(byte))
+    }
+
+    pub(crate) fn pre(&self) -> &AgentPre<HostState> {
+        &self.pre
+    }
+}
+
+/// Prepares agents. Code that is in use is compiled once, however many files hold it.
+pub struct Loader {
+    engine: Arc<AgentEngine>,
+    bytes_max: u64,
+    /// Held while compiling: one at a time leaves processors to those who trade.
+    in_use: Mutex<HashMap<ContentHash, Weak<Prepared>>>,
+}
+
+impl Loader {
+    /// A loader of files of up to `bytes_max`.
+    #[must_use]
+    pub fn new(engine: Arc<AgentEngine>, bytes_max: u64) -> Self {
+        Self { engine, bytes_max, in_use: Mutex::default() }
+    }
+
+    /// Prepares the agent that these bytes hold. Takes as long as compiling does: call it where
+    /// waiting is allowed.
+    ///
+    /// # Errors
+    /// When they hold none.
+    pub fn prepare(&self, bytes: &[u8]) -> Result<Arc<Prepared>, LoadError> {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if size > self.bytes_max {
+            return Err(LoadError::TooLarge { bytes: size, limit: self.bytes_max });
+        }
+        let hash = ContentHash::of(bytes);
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.retain(|_, prepared| prepared.strong_count() > 0);
+        if let Some(prepared) = in_use.get(&hash).and_then(Weak::upgrade) {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(self.compile(bytes, hash)?);
+        in_use.insert(hash, Arc::downgrade(&prepared));
+        Ok(prepared)
+    }
+
+    fn compile(&self, bytes: &[u8], hash: ContentHash) -> Result<Prepared, LoadError> {
+        let (component, _) = componentize(bytes)?;
+        let component = component.as_deref().unwrap_or(bytes);
+        let surface = contract::surface(component).map_err(LoadError::Malformed)?;
+        if !surface.mismatches.is_empty() {
+            return Err(LoadError::Mismatch(surface.mismatches));
+        }
+        let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        let component =
+            Component::from_binary(self.engine.engine(), component).map_err(refused)?;
+        let required = component.resources_required();
+        let pages = required.and_then(|required| required.max_initial_memory_size).unwrap_or(0);
+        let linker = self.engine.linker(surface.needs_wasi());
+        let pre = linker.instantiate_pre(&component).and_then(AgentPre::new).map_err(refused)?;
+        Ok(Prepared { hash, surface, memory_min: pages.saturating_mul(PAGE_BYTES), pre })
+    }
+}
+
+/// A whole parse, without validation.
+///
+/// # Errors
+/// When the bytes are no wasm, or not all of it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(), LoadError> {
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if !bytes.starts_with(b"\0asm") {
+        if bytes.len() < 4 && b"\0asm".starts_with(bytes) {
+            return Err(LoadError::Truncated { bytes: size });
+        }
+        let is_text = std::str::from_utf8(&bytes[..bytes.len().min(512)]).is_ok();
+        return Err(if is_text && bytes[0] != 0 { LoadError::Text } else { LoadError::NotWasm });
+    }
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        if let Err(error) = payload {
+            let at_end = u64::try_from(error.offset()).unwrap_or(u64::MAX) >= size;
+            let cut_off = at_end || error.message().contains("unexpected end");
+            return Err(if cut_off {
+                LoadError::Truncated { bytes: size }
+            } else {
+                LoadError::Malformed(error.to_string())
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The component in these bytes: none if they are one already. Whether it was made from a module.
+fn componentize(bytes: &[u8]) -> Result<(Option<Vec<u8>>, bool), LoadError> {
+    parse(bytes)?;
+    if wasmparser::Parser::is_component(bytes) {
+        return Ok((None, false));
+    }
+    let (imports, has_type) = module_surface(bytes)?;
+    if imports.iter().any(|module| module == "wasi_snapshot_preview1") {
+        return Err(LoadError::WasiPreview1);
+    }
+    if !has_type {
+        return Err(LoadError::NoComponentType);
+    }
+    let refused = |error: &dyn fmt::Display| LoadError::Componentize(format!("{error:#}"));
+    let mut encoder = wit_component::ComponentEncoder::default();
+    encoder.validate(true).module(bytes).map_err(|error| refused(&error))?;
+    let component = encoder.encode().map_err(|error| refused(&error))?;
+    Ok((Some(component), true))
+}
+
+/// The modules that a core module imports from, and whether it carries a component type.
+fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, bool), LoadError> {
+    let malformed =
+        |error: wasmparser::BinaryReaderError| LoadError::Malformed(error.to_string());
+    let mut imports = vec![];
+    let mut has_type = false;
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        match payload.map_err(malformed)? {
+            wasmparser::Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    imports.push(import.map_err(malformed)?.module.to_owned());
+                }
+            }
+            wasmparser::Payload::CustomSection(section) => {
+                has_type |= section.name().starts_with("component-type");
+            }
+            _ => {}
+        }
+    }
+    Ok((imports, has_type))
+}

@@ -1,0 +1,186 @@
+//! The watcher: follows the agents' folder and reports whole, settled contents. It reads files;
+//! what they mean is decided by [`super::folder`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_rt::Clock;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::{Notify, mpsc};
+use tracing::{info, warn};
+
+use super::folder::{Kind, Look, Looker, Stamp, Stamps, agent_of};
+use super::loader::parse;
+use crate::model::AgentId;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The files of an agent are these now.
+    Files { agent: AgentId, wasm: Arc<[u8]>, toml: Option<String> },
+    /// There is a file, but it cannot even be read.
+    Unreadable { agent: AgentId, reason: String },
+    /// The agent's file is gone.
+    Gone { agent: AgentId },
+}
+
+/// How the folder is watched.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    pub(crate) folder: PathBuf,
+    pub(crate) settle: Duration,
+    pub(crate) rescan: Duration,
+    pub(crate) bytes_max: u64,
+}
+
+impl Watch {
+    /// Watches until nobody listens.
+    pub(crate) async fn run(self, clock: Clock, found: mpsc::Sender<Found>) {
+        let hint = Arc::new(Notify::new());
+        let mut looker = Looker::default();
+        let mut watcher = None;
+        loop {
+            if watcher.is_none() {
+                watcher = self.watch(&hint);
+            }
+            let watch = self.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                let looked = watch.look(&mut looker, clock);
+                (looker, looked)
+            });
+            let Ok((back, looked)) = looked.await else { return };
+            looker = back;
+            let again = match looked {
+                Ok((all, again)) => {
+                    for one in all {
+                        if found.send(one).await.is_err() {
+                            return;
+                        }
+                    }
+                    again
+                }
+                Err(error) => {
+                    warn!(folder = %self.folder.display(), %error, "agents' folder cannot be read");
+                    // A folder that was deleted takes its watch with it.
+                    watcher = None;
+                    None
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(again.unwrap_or(self.rescan)) => {}
+                // Not while a look is due anyway: a file that is being written hints all the time.
+                () = hint.notified(), if again.is_none() => tokio::time::sleep(self.settle).await,
+                () = found.closed() => return,
+            }
+        }
+    }
+
+    fn watch(&self, hint: &Arc<Notify>) -> Option<RecommendedWatcher> {
+        let hint = Arc::clone(hint);
+        // Whatever happened: it is a reason to look, errors and overflows above all.
+        let watcher = notify::recommended_watcher(move |_| hint.notify_one());
+        let watched = watcher.and_then(|mut watcher| {
+            watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match watched {
+            Ok(watcher) => {
+                info!(folder = %self.folder.display(), "watching for agents");
+                Some(watcher)
+            }
+            Err(error) => {
+                let folder = self.folder.display();
+                warn!(%folder, %error, "no word of changes in the agents' folder: looking now and then");
+                None
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        looker: &mut Looker,
+        clock: Clock,
+    ) -> io::Result<(Vec<Found>, Option<Duration>)> {
+        let listing = list(&self.folder)?;
+        let (looks, mut again) = looker.look(&listing, clock.now());
+        let mut all = vec![];
+        for (agent, look) in looks {
+            match look {
+                Look::Gone => all.push(Found::Gone { agent }),
+                Look::Read { settled } => {
+                    let seen = listing.get(&agent).copied().unwrap_or_default();
+                    match self.read(&agent, seen, settled) {
+                        Some(one) => {
+                            looker.taken(&agent, seen);
+                            all.push(one);
+                        }
+                        None => again = Some(Looker::retry()),
+                    }
+                }
+            }
+        }
+        Ok((all, again))
+    }
+
+    /// Reads an agent's files; none if they are still being written.
+    fn read(&self, agent: &AgentId, seen: Stamps, settled: bool) -> Option<Found> {
+        let unreadable =
+            |reason| Some(Found::Unreadable { agent: agent.clone(), reason });
+        let bytes = seen.wasm.map_or(0, |stamp| stamp.bytes);
+        if bytes > self.bytes_max {
+            let limit = self.bytes_max;
+            let reason = format!("the file has {bytes} bytes, the limit is {limit}");
+            return settled.then(|| unreadable(reason))?;
+        }
+        let (wasm_path, toml_path) = paths(&self.folder, agent);
+        let read = || -> io::Result<(Vec<u8>, Option<String>)> {
+            let wasm = fs::read(&wasm_path)?;
+            let toml = seen.toml.map(|_| fs::read_to_string(&toml_path)).transpose()?;
+            Ok((wasm, toml))
+        };
+        let (wasm, toml) = match read() {
+            Ok(read) => read,
+            Err(error) if settled => return unreadable(format!("cannot be read: {error}")),
+            Err(_) => return None,
+        };
+        let now = Stamps { wasm: stamp(&wasm_path), toml: stamp(&toml_path) };
+        if now != seen || (!settled && parse(&wasm).is_err()) {
+            return None;
+        }
+        Some(Found::Files { agent: agent.clone(), wasm: wasm.into(), toml })
+    }
+}
+
+fn paths(folder: &Path, agent: &AgentId) -> (PathBuf, PathBuf) {
+    (folder.join(format!("{agent}.wasm")), folder.join(format!("{agent}.toml")))
+}
+
+fn list(folder: &Path) -> io::Result<BTreeMap<AgentId, Stamps>> {
+    let mut listing: BTreeMap<AgentId, Stamps> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some((agent, kind)) = entry.file_name().to_str().and_then(agent_of) else { continue };
+        let Some(stamp) = stamp(&entry.path()) else { continue };
+        let stamps = listing.entry(agent).or_default();
+        match kind {
+            Kind::Wasm => stamps.wasm = Some(stamp),
+            Kind::Toml => stamps.toml = Some(stamp),
+        }
+    }
+    Ok(listing)
+}
+
+/// The stamp of a file; none if there is no file.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(Stamp {
+        bytes: metadata.len(),
+        modified: metadata.modified().ok(),
+        inode: metadata.ino(),
+    })
+}

@@ -1,0 +1,311 @@
+//! [`Worker`]: one thread that runs the agents pinned to it, each in its turn, one batch a turn.
+//! No other thread ever enters their stores while they are here.
+//!
+//! An agent's actions leave here only after its call returned. If the desk takes none, that
+//! agent waits, and no other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hotpit_rt::Clock;
+use hotpit_units::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch;
+use super::bindings::types;
+use super::fault::{Call, Fault};
+use super::instance::{Instance, View};
+use super::lane::{Lane, Work};
+use super::log::AgentLog;
+use super::mailbox::{Item, Mailbox, Slot};
+use super::stats::{Stats, add};
+use super::timers::Timers;
+use crate::cache::Cache;
+use crate::desk::{DeskSender, ToDesk};
+use crate::model::{Action, AgentId};
+
+/// How long an agent whose actions the desk did not take waits before the next try.
+const DESK_RETRY: Duration = Duration::from_millis(1);
+
+/// What the supervisor tells a worker.
+pub(crate) enum Command {
+    /// Run this instance from now on, in place of the one before. What waits for the desk and in
+    /// the mailbox stays.
+    Install(Box<Install>),
+    /// Have the agent save its state, now, between two batches; hold it up after that if so
+    /// said. Answers none if it has no instance.
+    Save {
+        slot: Slot,
+        hold: bool,
+        reply: oneshot::Sender<Option<Result<Vec<u8>, Fault>>>,
+    },
+    /// Let an agent that is held up go on.
+    Resume(Slot),
+    /// Drop the agent. Answers its state as [`Save`](Self::Save) does; every batch is over then.
+    Remove { slot: Slot, reply: oneshot::Sender<Option<Result<Vec<u8>, Fault>>> },
+    /// End the thread.
+    Stop,
+}
+
+/// An instance to be run.
+pub(crate) struct Install {
+    pub(crate) agent: AgentId,
+    pub(crate) instance: Instance,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) stats: Arc<Stats>,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Install(install) => write!(f, "install {}", install.agent),
+            Self::Save { slot, hold, .. } => write!(f, "save {slot:?} (hold: {hold})"),
+            Self::Resume(slot) => write!(f, "resume {slot:?}"),
+            Self::Remove { slot, .. } => write!(f, "remove {slot:?}"),
+            Self::Stop => f.write_str("stop"),
+        }
+    }
+}
+
+/// An agent's instance faulted and is gone. At most one for each [`Command::Install`].
+#[derive(Debug)]
+pub(crate) struct Faulted {
+    pub(crate) slot: Slot,
+    pub(crate) fault: Fault,
+    /// Events of the batch that went with it.
+    pub(crate) events_lost: u64,
+    /// The agent's last log lines.
+    pub(crate) log: Vec<String>,
+}
+
+/// What every worker works with.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) desk: DeskSender,
+    pub(crate) clock: Clock,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) faults: mpsc::Sender<Faulted>,
+    pub(crate) batch_events_max: usize,
+    pub(crate) desk_wait: Duration,
+}
+
+/// One worker's agents.
+pub(crate) struct Worker {
+    lane: Arc<Lane>,
+    around: Surroundings,
+    cells: BTreeMap<Slot, Cell>,
+    items: Vec<Item>,
+    events: Vec<types::Event>,
+}
+
+struct Cell {
+    agent: AgentId,
+    instance: Option<Instance>,
+    log: AgentLog,
+    mailbox: Arc<Mailbox>,
+    stats: Arc<Stats>,
+    held: bool,
+    outgoing: Option<Outgoing>,
+    /// The time of the last batch: the agent never sees a clock that was set back.
+    last: Timestamp,
+}
+
+/// Actions that the desk did not take yet.
+struct Outgoing {
+    actions: Vec<Action>,
+    since: Timestamp,
+}
+
+impl Worker {
+    pub(crate) fn new(lane: Arc<Lane>, around: Surroundings) -> Self {
+        Self { lane, around, cells: BTreeMap::new(), items: vec![], events: vec![] }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.lane.next() {
+                Work::Command(Command::Stop) => return,
+                Work::Command(command) => self.obey(command),
+                Work::Run(slot) => self.turn(slot),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Install(install) => self.install(*install),
+            Command::Save { slot, hold, reply } => {
+                let state = self.cells.get_mut(&slot).and_then(|cell| {
+                    let state = cell.save()?;
+                    cell.held |= hold && state.is_ok();
+                    Some(state)
+                });
+                // Who asked may be gone; then nobody is held up by it.
+                if reply.send(state).is_err() && hold {
+                    self.resume(slot);
+                }
+            }
+            Command::Resume(slot) => self.resume(slot),
+            Command::Remove { slot, reply } => {
+                let state = self.cells.remove(&slot).and_then(|mut cell| cell.save());
+                // Nobody need wait for it.
+                let _ = reply.send(state);
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn install(&mut self, install: Install) {
+        let Install { agent, instance, mailbox, stats } = install;
+        stats.memory.store(instance.memory(), Ordering::Relaxed);
+        let before = self.cells.remove(&mailbox.slot());
+        let (outgoing, last) = before.map_or((None, Timestamp::EPOCH), |cell| {
+            (cell.outgoing, cell.last)
+        });
+        let cell = Cell {
+            agent,
+            log: instance.log().clone(),
+            instance: Some(instance),
+            mailbox,
+            stats,
+            held: false,
+            outgoing,
+            last,
+        };
+        cell.mailbox.open();
+        self.cells.insert(cell.mailbox.slot(), cell);
+    }
+
+    fn resume(&mut self, slot: Slot) {
+        if let Some(cell) = self.cells.get_mut(&slot) {
+            cell.held = false;
+            cell.mailbox.open();
+        }
+    }
+
+    /// One batch of one agent. Nothing that happens in it ends the thread.
+    fn turn(&mut self, slot: Slot) {
+        let Some(mut cell) = self.cells.remove(&slot) else { return };
+        let turn = catch_unwind(AssertUnwindSafe(|| self.batch(&mut cell)));
+        let result = turn.unwrap_or_else(|payload| {
+            cell.instance = None;
+            Err(Fault::from_host_panic(&*payload, Call::OnEvents))
+        });
+        let events_lost = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        self.items.clear();
+        self.events.clear();
+        if let Err(fault) = result {
+            cell.instance = None;
+            let faulted = Faulted { slot, fault, events_lost, log: cell.log.recent() };
+            // Full only if the supervisor is a thousand faults behind; gone only at the end.
+            let _ = self.around.faults.blocking_send(faulted);
+        }
+        self.cells.insert(slot, cell);
+    }
+
+    fn batch(&mut self, cell: &mut Cell) -> Result<(), Fault> {
+        let around = &self.around;
+        let now = around.clock.now().max(cell.last);
+        if cell.held || cell.instance.is_none() {
+            return Ok(());
+        }
+        if let Some(outgoing) = cell.outgoing.take() {
+            cell.send(outgoing, now, around)?;
+            if cell.outgoing.is_some() {
+                return Ok(());
+            }
+        }
+        let taken = cell.mailbox.take(around.batch_events_max, now, &mut self.items);
+        batch::build(&mut self.items, &taken.timers, &around.cache, now, &mut self.events);
+        let Some(instance) = cell.instance.take_if(|_| !self.events.is_empty()) else {
+            cell.mailbox.finish();
+            return Ok(());
+        };
+        cell.last = now;
+        let view = View { now, scope: taken.scope, account: taken.account };
+        let (instance, actions) = instance.on_events(view, &self.events)?;
+        let done = around.clock.now();
+        cell.stats.memory.store(instance.memory(), Ordering::Relaxed);
+        cell.stats.log_dropped.store(instance.log().dropped(), Ordering::Relaxed);
+        cell.instance = Some(instance);
+        add(&cell.stats.batches, 1);
+        add(&cell.stats.events, self.events.len());
+        cell.stats.called(done.since(now));
+        self.events.clear();
+        cell.commit(actions, now, around)?;
+        if cell.outgoing.is_none() {
+            cell.mailbox.finish();
+        }
+        Ok(())
+    }
+}
+
+impl Cell {
+    /// Takes the state; a fault costs the instance. None without an instance.
+    fn save(&mut self) -> Option<Result<Vec<u8>, Fault>> {
+        Some(self.instance.take()?.save().map(|(instance, state)| {
+            self.instance = Some(instance);
+            state
+        }))
+    }
+
+    /// Sends the actions of a batch on their way; the wake times stay here.
+    fn commit(
+        &mut self,
+        mut actions: Vec<Action>,
+        now: Timestamp,
+        around: &Surroundings,
+    ) -> Result<(), Fault> {
+        add(&self.stats.actions, actions.len());
+        actions.retain(|action| {
+            let Action::WakeAt(at) = action else { return true };
+            if self.mailbox.add_timer(*at) {
+                // Not before a later batch: an agent that asks for now is not run in a circle.
+                let at = (*at).max(now + Duration::from_millis(1));
+                around.timers.add(at, &self.mailbox);
+            }
+            false
+        });
+        if actions.is_empty() {
+            return Ok(());
+        }
+        self.send(Outgoing { actions, since: now }, now, around)
+    }
+
+    fn send(
+        &mut self,
+        outgoing: Outgoing,
+        now: Timestamp,
+        around: &Surroundings,
+    ) -> Result<(), Fault> {
+        let Outgoing { actions, since } = outgoing;
+        match around.desk.try_send(ToDesk::Actions { agent: self.agent.clone(), actions }) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(ToDesk::Actions { actions, .. }))
+                if now.since(since) < around.desk_wait =>
+            {
+                add(&self.stats.desk_waits, 1);
+                self.outgoing = Some(Outgoing { actions, since });
+                around.timers.add(now + DESK_RETRY, &self.mailbox);
+                Ok(())
+            }
+            Err(TrySendError::Full(message) | TrySendError::Closed(message)) => {
+                let dropped = match message {
+                    ToDesk::Actions { actions, .. } => actions.len(),
+                    _ => 0,
+                };
+                Err(Fault::DeskStalled {
+                    waited_ms: u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX),
+                    dropped: u64::try_from(dropped).unwrap_or(u64::MAX),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! [`Floor`]: where messages come out of the bus, and where the desk looks and tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+use crate::agents::Router;
+use crate::bus::{Message, Sink};
+use crate::cache::Cache;
+use crate::desk::shell::{Notify, Views};
+use crate::desk::MarketView;
+use crate::feeds::Wanted;
+use crate::feeds::espn::LeagueStatus;
+use crate::feeds::kalshi::FeedStats;
+use crate::model::{Account, AgentId, League, MarketId, Notice, Subscription};
+use crate::units::Timestamp;
+
+/// Cache and agents, as the bus and the desk see them.
+#[derive(Clone)]
+pub(super) struct Floor {
+    pub(super) cache: Arc<Cache>,
+    pub(super) router: Arc<Router>,
+    pub(super) wanted: Wanted,
+    pub(super) feed: Arc<FeedStats>,
+    pub(super) events: Arc<AtomicU64>,
+    /// How the scoreboards are read; set when that begins.
+    pub(super) leagues: Arc<OnceLock<watch::Receiver<BTreeMap<League, LeagueStatus>>>>,
+}
+
+impl Floor {
+    /// When the state of a market's game was last known to be right: a board that was read shows
+    /// every game on it, also those that did not change.
+    fn game_as_of(&self, id: MarketId) -> Option<Timestamp> {
+        let game = self.cache.game_of_market(id)?;
+        let info = self.cache.game_info(game)?;
+        let changed = self.cache.game(game).map_or(Timestamp::EPOCH, |game| game.ts);
+        let leagues = self.leagues.get()?.borrow();
+        let read = leagues.get(&info.league).and_then(|status| status.read);
+        Some(read.unwrap_or(Timestamp::EPOCH).max(changed))
+    }
+}
+
+impl Sink for Floor {
+    fn deliver(&self, message: Message, received: Timestamp) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+        if let Some(change) = self.cache.apply(&message, received) {
+            self.router.route(&change);
+        }
+    }
+}
+
+impl Views for Floor {
+    fn view(&self, id: MarketId) -> Option<MarketView> {
+        let market = self.cache.market(id)?;
+        let view = self.cache.view(id)?;
+        let game_as_of = self.game_as_of(id);
+        // A book in which nothing happens is as fresh as the connection that would tell.
+        let as_of =
+            if view.synced { view.received.max(self.feed.last_frame()) } else { view.received };
+        Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })
+    }
+
+    fn find(&self, ticker: &str) -> Option<MarketView> {
+        self.view(self.cache.market_id(ticker)?)
+    }
+}
+
+impl Notify for Floor {
+    fn notify(&self, agent: &AgentId, notice: Notice, account: Arc<Account>) {
+        self.router.notify(agent, notice, account);
+    }
+
+    fn interests(&self, tickers: &BTreeSet<Arc<str>>) {
+        let markets = tickers.iter().cloned().map(Subscription::Market).collect();
+        self.wanted.update(|wants| wants.desk = markets);
+    }
+}

@@ -1,0 +1,290 @@
+//! The host put together: feeds, bus, cache, agents, desk, journal and the operator's port.
+//!
+//! What lives here: who gets which handle, and in which order things start and end. What never
+//! lives here: a decision about a market, an order or an agent.
+//!
+//! Start: journal, agents, bus, desk, feeds, operator's port. The desk trades only when it has
+//! compared its books with the exchange's, so the order of the others does not matter to money.
+//!
+//! End: agents first (they save their states and decide no more), then the desk (it cancels what
+//! works and waits for the exchange to say so, which the feeds still bring in), then the rest.
+
+mod check;
+mod desk;
+mod floor;
+mod games;
+mod source;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::BoxFuture;
+use hotpit_rt::{Clock, Entropy};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinHandle};
+use tracing::{info, warn};
+
+pub use self::check::check;
+use self::desk::{DeskParts, DeskThread};
+use self::floor::Floor;
+use self::games::{GameMilestones, league_names};
+use self::source::HostSource;
+use crate::agents::{Agents, Resources};
+use crate::bus::Bus;
+use crate::cache::Cache;
+use crate::config::{Config, Credentials, CredentialsError};
+use crate::desk::{INBOX_CAPACITY, Report, ToDesk};
+use crate::feeds::espn::{Espn, HttpFetch};
+use crate::feeds::kalshi::{Feed, FeedStats};
+use crate::feeds::{Publish, Wanted};
+use crate::journal::{Store, Upkeep};
+use crate::kalshi::{self, Client, HttpTransport, Signer};
+use crate::ops::live::{Screen, watch};
+use crate::ops::{Server, Source, Status};
+
+/// How long the feeds may take to close their connections.
+const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a run gets besides its configuration.
+pub struct RunOptions {
+    /// Where the status line goes.
+    pub screen: Screen,
+    /// Completes when the run shall end, with why.
+    pub end: BoxFuture<'static, &'static str>,
+}
+
+/// Runs the host until `options.end`, ends it in order, and tells how it stands then.
+///
+/// # Errors
+/// When the host cannot start, or cannot end in order.
+pub async fn run(config: Config, options: RunOptions) -> anyhow::Result<Status> {
+    let credentials = match Credentials::from_env() {
+        Ok(credentials) => Some(credentials),
+        Err(CredentialsError::Missing(missing)) if missing.len() == 2 => None,
+        Err(error) => return Err(error.into()),
+    };
+    let ops = config.ops.clone();
+    let host = Host::start(config, credentials, Clock::system(), Entropy::os()).await?;
+    let view = tokio::spawn(watch(options.screen.clone(), host.source(), ops));
+    let reason = options.end.await;
+    view.abort();
+    options.screen.clear();
+    info!(reason, "ending: canceling what works");
+    host.stop().await
+}
+
+/// A running host. [`Host::stop`] ends it in order.
+pub struct Host {
+    source: Arc<HostSource>,
+    agents: Agents,
+    desk: DeskThread,
+    stop_feed: oneshot::Sender<()>,
+    feed: JoinHandle<()>,
+    background: Vec<AbortHandle>,
+    bus: Arc<Bus>,
+    upkeep: Upkeep,
+    server: Server,
+}
+
+impl Host {
+    /// Starts everything. Without credentials the host watches: nothing can be sent.
+    ///
+    /// # Errors
+    /// When a part cannot start; the message says which, and what to do.
+    pub async fn start(
+        config: Config,
+        credentials: Option<Credentials>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> anyhow::Result<Self> {
+        let started = clock.now();
+        let sends_orders = config.sends_orders() && credentials.is_some();
+        announce(&config, credentials.is_some());
+        let store = Store::open(&config.journal_path(), &config.journal)?;
+        let recovered = store.recover()?;
+        let upkeep = Upkeep::start(&store, &config.journal, clock).context("no thread for the journal")?;
+
+        let (desk_sender, inbox) = mpsc::channel::<ToDesk>(INBOX_CAPACITY);
+        let cache = Arc::new(Cache::default());
+        let wanted = Wanted::default();
+        let resources = Resources {
+            cache: Arc::clone(&cache),
+            desk: desk_sender.clone(),
+            wanted: wanted.clone(),
+            clock,
+        };
+        let agents = Agents::start(config.agent_settings(), resources)?;
+        let floor = Floor {
+            cache: Arc::clone(&cache),
+            router: agents.router(),
+            wanted: wanted.clone(),
+            feed: Arc::new(FeedStats::default()),
+            events: Arc::new(AtomicU64::new(0)),
+            leagues: Arc::default(),
+        };
+        let bus = Arc::new(Bus::start(&config.bus, Arc::new(floor.clone()), clock, &entropy)?);
+
+        let account = Account::new(&config, credentials.as_ref(), clock, entropy)?;
+        let desk = DeskParts {
+            settings: config.desk.clone(),
+            recovered,
+            journal: Box::new(store),
+            inbox,
+            client: account.client.over(account.transport()?),
+            sends_orders,
+            floor: floor.clone(),
+        };
+        let desk = DeskThread::start(desk, desk_sender.clone(), clock, entropy)?;
+
+        let (stop_feed, stopped) = oneshot::channel::<()>();
+        let feed = Feed {
+            settings: config.feeds.kalshi.clone(),
+            client: Arc::clone(&account.client),
+            publish: Arc::clone(&bus),
+            desk: desk_sender.clone(),
+            wanted: wanted.clone(),
+            leagues: league_names,
+            stats: Arc::clone(&floor.feed),
+            clock,
+            entropy,
+        };
+        let feed = tokio::spawn(feed.run(async {
+            // An error means that the host was dropped: the end as well.
+            let _ = stopped.await;
+        }));
+        let espn = espn(&config, &account, Arc::clone(&bus), &cache, wanted, clock, entropy)?;
+        let leagues = espn.status();
+        floor.leagues.get_or_init(|| leagues.clone());
+        let client = Arc::clone(&account.client);
+        let background = vec![
+            tokio::spawn(espn.run()).abort_handle(),
+            tokio::spawn(async move { client.maintain().await }).abort_handle(),
+        ];
+
+        let source = Arc::new(HostSource {
+            venue: config.venue.to_string(),
+            sends_orders,
+            started,
+            clock,
+            desk: desk_sender,
+            cache,
+            events: floor.events,
+            agents: Box::new(agents.status_reader()),
+            feed: floor.feed,
+            leagues,
+            league_stale: Duration::from_millis(config.feeds.espn.stale_ms),
+            bus: Arc::clone(&bus),
+        });
+        let server =
+            Server::start(&config.ops, &config.state_folder, &entropy, Arc::clone(&source)).await?;
+        info!(address = %server.address(), "operator's port");
+        Ok(Self { source, agents, desk, stop_feed, feed, background, bus, upkeep, server })
+    }
+
+    /// What the host tells of itself.
+    #[must_use]
+    pub fn source(&self) -> Arc<impl Source> {
+        Arc::clone(&self.source)
+    }
+
+    /// Where the operator's port is.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
+    /// Ends the host: agents, desk, feeds, and the rest. Tells how it stood at the end.
+    ///
+    /// # Errors
+    /// When the desk did not end in order: what it knew is lost, and orders may still work.
+    pub async fn stop(self) -> anyhow::Result<Status> {
+        self.agents.shutdown().await;
+        let report: Option<Report> = self.desk.stop().await;
+        // The feed may have ended already; then there is nobody to tell.
+        let _ = self.stop_feed.send(());
+        if tokio::time::timeout(FEEDS_TIMEOUT, self.feed).await.is_err() {
+            warn!("the exchange's feed does not end");
+        }
+        for task in &self.background {
+            task.abort();
+        }
+        self.bus.close().await;
+        self.server.stop().await;
+        let upkeep = self.upkeep;
+        if tokio::task::spawn_blocking(move || upkeep.stop()).await.is_err() {
+            warn!("the journal's upkeep had panicked");
+        }
+        let report = report.context("the desk did not end in order")?;
+        Ok(self.source.with_report(report))
+    }
+}
+
+/// Our account at the exchange: one set of limits and signatures, over connections of each
+/// thread that asks.
+struct Account {
+    client: Arc<Client<HttpTransport>>,
+    connect_timeout: Duration,
+    rest_url: String,
+}
+
+impl Account {
+    fn new(
+        config: &Config,
+        credentials: Option<&Credentials>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> anyhow::Result<Self> {
+        let settings = config.kalshi_settings();
+        let credentials = credentials
+            .map(|credentials| {
+                let signer = Signer::from_pem(credentials.private_key.expose())?;
+                kalshi::Credentials::new(&credentials.key_id, signer)
+            })
+            .transpose()
+            .context("the API key cannot be used")?;
+        let (connect_timeout, rest_url) = (settings.connect_timeout(), settings.rest_url.clone());
+        let transport = HttpTransport::new(&rest_url, connect_timeout)?;
+        let client = Arc::new(Client::new(transport, credentials, settings, clock, entropy));
+        Ok(Self { client, connect_timeout, rest_url })
+    }
+
+    /// Connections of their own, for a thread that must not wait for another.
+    fn transport(&self) -> anyhow::Result<HttpTransport> {
+        Ok(HttpTransport::new(&self.rest_url, self.connect_timeout)?)
+    }
+}
+
+fn espn(
+    config: &Config,
+    account: &Account,
+    bus: Arc<Bus>,
+    cache: &Arc<Cache>,
+    wanted: Wanted,
+    clock: Clock,
+    entropy: Entropy,
+) -> anyhow::Result<Espn<HttpFetch, GameMilestones>> {
+    let settings = config.feeds.espn.clone();
+    let fetch = HttpFetch::new(&settings.url, Duration::from_millis(settings.timeout_ms))?;
+    let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
+    let publish: Arc<dyn Publish> = bus;
+    Ok(Espn::new(settings, fetch, milestones, publish, Arc::clone(cache), wanted, clock, entropy))
+}
+
+/// Says plainly what this run can do to an account.
+fn announce(config: &Config, has_key: bool) {
+    let venue = &config.venue;
+    match (has_key, config.sends_orders()) {
+        (false, _) => warn!(
+            %venue,
+            "no API key: agents run on public data and nothing can be sent; set KALSHI_KEY_ID and \
+             KALSHI_PRIVATE_KEY_FILE, or try everything without an account with `make run`"
+        ),
+        (true, false) => warn!(
+            %venue,
+            "`live = true` is not set: the desk decides, logs what it would send, and sends nothing"
+        ),
+        (true, true) => info!(%venue, "orders are sent"),
+    }
+}

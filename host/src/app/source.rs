@@ -1,0 +1,201 @@
+//! [`HostSource`]: what the operator's port and the live view are told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hotpit_rt::Clock;
+use tokio::sync::{oneshot, watch};
+
+use crate::agents::{AgentState, AgentStatus};
+use crate::bus::{Bus, BusState};
+use crate::cache::Cache;
+use crate::desk::{Command, DeskSender, Report, ToDesk};
+use crate::feeds::espn::LeagueStatus;
+use crate::feeds::kalshi::{FeedReport, FeedState, FeedStats};
+use crate::model::{AgentId, League};
+use crate::ops::{
+    AgentLine, AgentPhase, Counter, Source, Status, StreamLine, StreamPhase,
+};
+use crate::units::Timestamp;
+
+/// Reads every part of the host when asked.
+pub(super) struct HostSource {
+    pub(super) venue: String,
+    pub(super) sends_orders: bool,
+    pub(super) started: Timestamp,
+    pub(super) clock: Clock,
+    pub(super) desk: DeskSender,
+    pub(super) cache: Arc<Cache>,
+    pub(super) events: Arc<AtomicU64>,
+    pub(super) agents: Box<dyn Fn() -> Vec<AgentStatus> + Send + Sync>,
+    pub(super) feed: Arc<FeedStats>,
+    pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
+    pub(super) league_stale: Duration,
+    pub(super) bus: Arc<Bus>,
+}
+
+impl HostSource {
+    /// Everything but the desk, with the desk's report as given.
+    pub(super) fn with_report(&self, desk: Report) -> Status {
+        let now = self.clock.now();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            venue: self.venue.clone(),
+            sends_orders: self.sends_orders,
+            started: self.started,
+            now,
+            events: self.events.load(Ordering::Relaxed),
+            agents: (self.agents)().into_iter().map(agent_line).collect(),
+            streams: self.streams(now),
+            counters: self.counters(),
+            desk,
+        }
+    }
+
+    fn streams(&self, now: Timestamp) -> Vec<StreamLine> {
+        let mut streams = vec![kalshi_line(&self.feed.report())];
+        for (league, status) in &*self.leagues.borrow() {
+            streams.push(self.league_line(league, status, now));
+        }
+        if let Some(line) = redis_line(&self.bus) {
+            streams.push(line);
+        }
+        streams
+    }
+
+    fn league_line(&self, league: &League, status: &LeagueStatus, now: Timestamp) -> StreamLine {
+        let phase = match status.read {
+            None => StreamPhase::Connecting,
+            Some(_) if status.is_stale(now, self.league_stale) => StreamPhase::Stale,
+            Some(_) => StreamPhase::Up,
+        };
+        StreamLine {
+            stream: format!("espn {}", league.0),
+            phase,
+            reason: status.error.clone(),
+            messages: status.requests,
+            reconnects: 0,
+            gaps: 0,
+            last_message: status.read,
+        }
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        let cache = self.cache.counters();
+        let feed = self.feed.report();
+        let bus = self.bus.stats();
+        let count = |name: &str, help: &str, reason: &str, value: u64| Counter {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            labels: vec![("reason".to_owned(), reason.to_owned())],
+            value,
+        };
+        let applied = ("hotpit_book_changes_total", "Changes of books applied.");
+        let stale = ("hotpit_books_stale_total", "Books that could no longer be trusted.");
+        let dropped = ("hotpit_messages_dropped_total", "Messages that were not used.");
+        vec![
+            count(applied.0, applied.1, "delta", cache.deltas),
+            count(applied.0, applied.1, "snapshot", cache.snapshots),
+            count(stale.0, stale.1, "feed", cache.stale),
+            count(stale.0, stale.1, "misfit", cache.book_errors),
+            count(stale.0, stale.1, "crossed", cache.crossed),
+            count(dropped.0, dropped.1, "book_not_synced", cache.deltas_unsynced),
+            count(dropped.0, dropped.1, "malformed_frame", feed.malformed),
+            count(dropped.0, dropped.1, "unknown_frame", feed.unknown_types),
+            count(dropped.0, dropped.1, "redis_queue_full", bus.publisher.dropped_full),
+            count(dropped.0, dropped.1, "redis_down", bus.publisher.dropped_down),
+        ]
+    }
+}
+
+impl Source for HostSource {
+    async fn status(&self) -> Result<Status, String> {
+        let report = ask(&self.desk, |reply| Command::Report { reply }).await?;
+        Ok(self.with_report(report))
+    }
+
+    async fn halt(&self, agent: Option<AgentId>, reason: String) -> Result<(), String> {
+        ask(&self.desk, |done| Command::Halt { agent, reason, done }).await?
+    }
+
+    async fn resume(&self, agent: Option<AgentId>) -> Result<(), String> {
+        ask(&self.desk, |done| Command::Resume { agent, done }).await?
+    }
+}
+
+/// Sends a command to the desk and waits for its answer; whoever calls has the timeout.
+async fn ask<T>(
+    desk: &DeskSender,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Result<T, String> {
+    let (reply, answer) = oneshot::channel();
+    let stopped = || "the desk has stopped".to_owned();
+    desk.send(ToDesk::Command(command(reply))).await.map_err(|_| stopped())?;
+    answer.await.map_err(|_| stopped())
+}
+
+fn agent_line(agent: AgentStatus) -> AgentLine {
+    let phase = match agent.state {
+        AgentState::Loading => AgentPhase::Loading,
+        AgentState::Running => AgentPhase::Running,
+        AgentState::Backoff => AgentPhase::Restarting,
+        AgentState::Quarantined | AgentState::Stopped => AgentPhase::Quarantined,
+    };
+    AgentLine {
+        agent: agent.agent,
+        version: agent.version,
+        phase,
+        reason: agent.reason.or(agent.last_fault),
+        markets: agent.markets,
+        events: agent.events,
+        calls: agent.batches,
+        call_p50_ns: agent.call_p50_ns,
+        call_p99_ns: agent.call_p99_ns,
+        swaps: agent.swaps,
+        actions: agent.actions,
+        dropped: agent.dropped,
+        failures: agent.faults,
+        memory_bytes: agent.memory_bytes,
+    }
+}
+
+fn kalshi_line(feed: &FeedReport) -> StreamLine {
+    let phase = match feed.state {
+        FeedState::Idle | FeedState::Connecting | FeedState::Waiting => StreamPhase::Connecting,
+        FeedState::Active | FeedState::Polling => StreamPhase::Up,
+        FeedState::Closed => StreamPhase::Down,
+    };
+    let down = phase != StreamPhase::Up && !feed.last_error.is_empty();
+    StreamLine {
+        stream: "kalshi".to_owned(),
+        phase,
+        reason: down.then(|| feed.last_error.clone()),
+        messages: feed.frames,
+        reconnects: feed.connects.saturating_sub(1),
+        gaps: feed.gaps,
+        last_message: Some(feed.last_frame).filter(|at| *at > Timestamp::EPOCH),
+    }
+}
+
+fn redis_line(bus: &Bus) -> Option<StreamLine> {
+    if !bus.is_redis() {
+        return None;
+    }
+    let stats = bus.stats();
+    let (phase, reason) = match &*bus.state().borrow() {
+        BusState::Starting => (StreamPhase::Connecting, None),
+        BusState::Live => (StreamPhase::Up, None),
+        BusState::Down { reason } => (StreamPhase::Down, Some(reason.to_string())),
+    };
+    Some(StreamLine {
+        stream: "redis".to_owned(),
+        phase,
+        reason,
+        messages: stats.subscriber.received,
+        reconnects: stats.subscriber.connects.saturating_sub(1),
+        gaps: stats.subscriber.gaps,
+        last_message: None,
+    })
+}

@@ -1,0 +1,217 @@
+//! Connections to Redis: through the host's own sockets, each step with a timeout, and with a
+//! bound on what is read before it is used.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use redis::RedisResult;
+use redis::aio::{MultiplexedConnection, PubSub};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+
+use super::address::Address;
+
+/// How many bytes of Pub/Sub messages may wait in this process. The library's own queue has no
+/// bound; beyond this the socket is not read, so that Redis sees a slow subscriber and cuts it
+/// off (`client-output-buffer-limit pubsub`), which a subscriber recovers from.
+const UNREAD_BYTES_MAX: usize = 16 << 20;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Redis(#[from] redis::RedisError),
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+}
+
+/// A connection for commands. Commands keep their order, and each has a timeout.
+pub(super) struct Commands {
+    connection: MultiplexedConnection,
+    driver: JoinHandle<()>,
+}
+
+impl Commands {
+    pub(super) async fn connect(
+        address: &Address,
+        timeout: Duration,
+    ) -> Result<Self, ConnectError> {
+        let connect = async {
+            let stream = open(address).await?;
+            let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(timeout));
+            let (connection, driver) =
+                MultiplexedConnection::new_with_config(&address.login, stream, config).await?;
+            Ok(Self { connection, driver: tokio::spawn(driver) })
+        };
+        tokio::time::timeout(timeout, connect).await.map_err(|_| ConnectError::Timeout(timeout))?
+    }
+
+    /// Another handle to the same connection.
+    pub(super) fn handle(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A connection for subscriptions.
+pub(super) struct Messages {
+    pub(super) stream: redis::aio::PubSubStream,
+    unread: Arc<Unread>,
+}
+
+impl Messages {
+    pub(super) async fn subscribe(
+        address: &Address,
+        channels: &[&str],
+        timeout: Duration,
+    ) -> Result<Self, ConnectError> {
+        let unread = Arc::<Unread>::default();
+        let connect = async {
+            let stream = Gate { inner: open(address).await?, unread: Arc::clone(&unread) };
+            let mut pubsub = PubSub::new(&address.login, stream).await?;
+            pubsub.subscribe(channels).await?;
+            RedisResult::Ok(pubsub.into_on_message()).map_err(ConnectError::from)
+        };
+        let stream = tokio::time::timeout(timeout, connect)
+            .await
+            .map_err(|_| ConnectError::Timeout(timeout))??;
+        Ok(Self { stream, unread })
+    }
+
+    /// Says that a message of so many bytes was used, and may be followed by others.
+    pub(super) fn used(&self, bytes: usize) {
+        self.unread.release(bytes);
+    }
+
+    /// Says that there is no message left.
+    pub(super) fn drained(&self) {
+        self.unread.release(usize::MAX);
+    }
+}
+
+/// A byte stream; boxed, because TLS is chosen at run time.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+async fn open(address: &Address) -> io::Result<Box<dyn Duplex>> {
+    let stream = hotpit_rt::net::connect(&address.host, address.port).await?;
+    if !address.tls {
+        return Ok(Box::new(stream));
+    }
+    let mut roots = rustls::RootCertStore::empty();
+    // A machine has certificates that rustls cannot read; the others do.
+    let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = rustls::pki_types::ServerName::try_from(address.host.clone())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    Ok(Box::new(stream))
+}
+
+/// Bytes that were read off a socket and not used yet; about, as framing is not counted back,
+/// and exactly zero again whenever everything was used.
+#[derive(Default)]
+struct Unread {
+    bytes: AtomicUsize,
+    waker: AtomicWaker,
+}
+
+impl Unread {
+    fn release(&self, bytes: usize) {
+        let less = |unread: usize| Some(unread.saturating_sub(bytes));
+        // The closure always answers.
+        let _ = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        self.waker.wake();
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) >= UNREAD_BYTES_MAX
+    }
+}
+
+/// Reads nothing while too much is unread.
+struct Gate {
+    inner: Box<dyn Duplex>,
+    unread: Arc<Unread>,
+}
+
+impl AsyncRead for Gate {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.unread.is_full() {
+            self.unread.waker.register(context.waker());
+            // Looked at again, because it may have been released before the waker was there.
+            if self.unread.is_full() {
+                return Poll::Pending;
+            }
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
+        self.unread.bytes.fetch_add(buffer.filled().len() - before, Ordering::AcqRel);
+        read
+    }
+}
+
+impl AsyncWrite for Gate {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_gate_reads_no_more_than_its_bound_until_messages_are_used() {
+        let (near, mut far) = tokio::io::duplex(UNREAD_BYTES_MAX * 2);
+        let unread = Arc::<Unread>::default();
+        let mut gate = Gate { inner: Box::new(near), unread: Arc::clone(&unread) };
+        far.write_all(&vec![1; UNREAD_BYTES_MAX + 10]).await.unwrap();
+        let mut first = vec![0; UNREAD_BYTES_MAX];
+        gate.read_exact(&mut first).await.unwrap();
+
+        let mut rest = [0; 10];
+        let mut read = Box::pin(gate.read_exact(&mut rest));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+        unread.release(1);
+        read.await.unwrap();
+    }
+}

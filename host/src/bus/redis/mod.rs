@@ -1,0 +1,40 @@
+//! The bus through Redis: Pub/Sub made reliable.
+//!
+//! Pub/Sub forgets: a subscriber that is away misses messages, a slow one is cut off. So that
+//! nothing is lost *unnoticed*:
+//!
+//! - Every envelope carries the `epoch` of its publisher (later for each start) and the `seq` of
+//!   its channel, without holes unless something was dropped. A heartbeat per channel makes
+//!   silence visible.
+//! - The publisher keeps a key per market and game with its whole state and the `seq` as of
+//!   which it is. All changed keys are written together, then the publisher's own key
+//!   [`PUBLISHER_KEY`], which says up to which `seq` of each channel the keys reach.
+//! - A subscriber subscribes, holds what it hears, waits for keys that reach up to it, loads
+//!   them, drops what is older than each, and applies the rest. After a gap it says
+//!   [`Stale`](crate::bus::Stale) and does the same again.
+//!
+//! One publisher at a time: a later one takes over, and what an earlier one still says is
+//! ignored. Redis is no ledger: nothing here is needed after a restart.
+
+mod address;
+mod connect;
+mod envelope;
+mod inflow;
+mod keys;
+mod publisher;
+mod queue;
+mod sequence;
+mod subscriber;
+#[cfg(test)]
+mod tests;
+
+pub use address::{Address, AddressError};
+pub use publisher::{Publisher, PublisherStats};
+pub use subscriber::{Subscriber, SubscriberStats};
+
+/// Written at every flush with the publisher's epoch and the number of the flush; expires soon
+/// after a publisher has gone.
+pub const PUBLISHER_KEY: &str = "hotpit:publisher";
+
+/// The version of envelopes and keys.
+pub const VERSION: u32 = 1;

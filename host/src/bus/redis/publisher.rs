@@ -1,0 +1,353 @@
+//! [`Publisher`]: one task that owns the connection which messages and keys are written to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use hotpit_rt::{Backoff, Clock, Entropy};
+use hotpit_units::Timestamp;
+use redis::{Pipeline, RedisError, RedisResult};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::address::{Address, AddressError};
+use super::connect::{Commands, ConnectError};
+use super::envelope::{Place, Seqs, encode};
+use super::keys::{self, PublisherKey, Subject};
+use super::queue::{Item, Queue};
+use super::{PUBLISHER_KEY, VERSION};
+use crate::bus::{BusState, Message, Settings};
+
+/// Messages in one pipeline: enough that the round trip no longer counts, few enough that the
+/// first does not wait for the last.
+const BATCH_MAX: usize = 512;
+
+/// Pipelines on their way: the next is encoded while Redis works on the one before.
+const IN_FLIGHT_MAX: usize = 4;
+
+/// Keys in one pipeline; a key is about ten times a message.
+const KEYS_MAX: usize = 128;
+
+/// How long `close` may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What the publishing side counted since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PublisherStats {
+    /// Messages that Redis took.
+    pub published: u64,
+    /// Changes of books that became part of a snapshot, because the queue was full.
+    pub conflated: u64,
+    /// Trades, markets and games dropped because the queue was full: each a gap for subscribers.
+    pub dropped_full: u64,
+    /// Messages dropped because Redis was away.
+    pub dropped_down: u64,
+    /// Times that the connection was made.
+    pub connects: u64,
+    /// Times that the changed keys were written.
+    pub flushes: u64,
+    /// Messages that wait now.
+    pub waiting: usize,
+}
+
+/// The publishing side of the Redis bus. Dropping it stops it at once.
+pub struct Publisher {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    queue: Queue,
+    address: Address,
+    settings: Settings,
+    clock: Clock,
+    state: watch::Sender<BusState>,
+    published: AtomicU64,
+    connects: AtomicU64,
+    flushes: AtomicU64,
+}
+
+impl Publisher {
+    /// Starts publishing, on the current tokio runtime. Redis need not be there yet.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub fn start(
+        settings: &Settings,
+        clock: Clock,
+        entropy: &Entropy,
+    ) -> Result<Self, AddressError> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(settings.queue_max),
+            address: Address::parse(&settings.url, settings.password.as_deref())?,
+            settings: settings.clone(),
+            clock,
+            state: watch::Sender::new(BusState::Starting),
+            published: AtomicU64::default(),
+            connects: AtomicU64::default(),
+            flushes: AtomicU64::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let timeout = Duration::from_millis(settings.timeout_ms);
+        let rng = entropy.rng("bus publisher");
+        let backoff = Backoff::new(Duration::from_millis(100), timeout * 2, rng);
+        let task = tokio::spawn(run(Arc::clone(&shared), stopped, backoff));
+        Ok(Self { shared, stop, task })
+    }
+
+    /// Publishes a message; never waits. See [`Settings::queue_max`] for what happens when
+    /// Redis is slow.
+    pub fn publish(&self, message: Message, received: Timestamp) {
+        self.shared.queue.publish(message, received);
+    }
+
+    /// Whether Redis takes what is published.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<BusState> {
+        self.shared.state.subscribe()
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn stats(&self) -> PublisherStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = self.shared.queue.counts();
+        PublisherStats {
+            published: get(&self.shared.published),
+            conflated: counts.conflated,
+            dropped_full: counts.dropped_full,
+            dropped_down: counts.dropped_down,
+            connects: get(&self.shared.connects),
+            flushes: get(&self.shared.flushes),
+            waiting: self.shared.queue.len(),
+        }
+    }
+
+    /// Writes what waits, as far as a second allows, and stops.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        let stopped = self.stop.closed();
+        if tokio::time::timeout(CLOSE_TIMEOUT, stopped).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    #[error("{0}")]
+    Redis(#[from] RedisError),
+    #[error("{0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>, mut backoff: Backoff) {
+    let mut epoch = 0;
+    loop {
+        let ended = session(&shared, &mut epoch, stop.clone(), &mut backoff).await;
+        let Err(error) = ended else { return };
+        shared.queue.disconnected();
+        let reason = format!("cannot publish to {}: {error}", shared.address);
+        let attempt = backoff.attempt();
+        tracing::warn!(redis = %shared.address, %error, attempt, "publishing stopped");
+        shared.state.send_replace(BusState::Down { reason: reason.into() });
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_delay()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// From connection to its end; `Ok` after everything was written following a stop.
+async fn session(
+    shared: &Shared,
+    epoch: &mut u64,
+    stop: watch::Receiver<bool>,
+    backoff: &mut Backoff,
+) -> Result<(), SessionError> {
+    let timeout = Duration::from_millis(shared.settings.timeout_ms);
+    let commands = Commands::connect(&shared.address, timeout).await?;
+    let before = keys::publisher(&mut commands.handle()).await?.map_or(0, |key| key.epoch);
+    if *epoch == 0 || before > *epoch {
+        // Later than every publisher before, even one whose clock was ahead of ours.
+        *epoch = shared.clock.now().as_millis().max(before + 1);
+    }
+    shared.connects.fetch_add(1, Ordering::Relaxed);
+    shared.queue.connected();
+    tracing::info!(redis = %shared.address, epoch, "publishing");
+    let writer = Writer {
+        shared,
+        epoch: *epoch,
+        commands,
+        in_flight: FuturesOrdered::new(),
+        flush: Flush::default(),
+        batch: Vec::with_capacity(BATCH_MAX),
+        buffer: Vec::with_capacity(1_024),
+    };
+    writer.run(stop, backoff).await
+}
+
+/// Writes to one connection.
+struct Writer<'a> {
+    shared: &'a Shared,
+    epoch: u64,
+    commands: Commands,
+    /// The answers still to come, each with how many messages it is for.
+    in_flight: FuturesOrdered<BoxFuture<'static, (RedisResult<()>, u64)>>,
+    flush: Flush,
+    batch: Vec<Item>,
+    buffer: Vec<u8>,
+}
+
+/// The writing of keys.
+#[derive(Default)]
+struct Flush {
+    number: u64,
+    /// The sequence numbers when the flush began.
+    seqs: Seqs,
+    /// What is still to be written in the flush that goes on, if one does.
+    pending: Option<VecDeque<Subject>>,
+    /// Keys to be written again before they expire, although nothing changed.
+    refresh: Vec<Subject>,
+    /// How many of them with each flush.
+    share: usize,
+}
+
+impl Writer<'_> {
+    async fn run(
+        mut self,
+        mut stop: watch::Receiver<bool>,
+        backoff: &mut Backoff,
+    ) -> Result<(), SessionError> {
+        let settings = &self.shared.settings;
+        let mut flush = tokio::time::interval(Duration::from_millis(settings.flush_ms));
+        flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut heartbeat = tokio::time::interval(Duration::from_millis(settings.heartbeat_ms));
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping = *stop.borrow();
+        loop {
+            let wrote = self.in_flight.len() < IN_FLIGHT_MAX && self.write_next()?;
+            if stopping && !wrote && self.in_flight.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop), if !stopping => stopping = true,
+                _ = flush.tick() => self.begin_flush(),
+                _ = heartbeat.tick() => self.shared.queue.heartbeat(self.shared.clock.now()),
+                // Polls new pipelines in the order of the pushes: this is what sends them.
+                Some((answer, messages)) = self.in_flight.next() => {
+                    answer?;
+                    backoff.reset();
+                    self.shared.published.fetch_add(messages, Ordering::Relaxed);
+                    self.shared.state.send_if_modified(|state| {
+                        let news = *state != BusState::Live;
+                        *state = BusState::Live;
+                        news
+                    });
+                }
+                () = self.shared.queue.wait(), if !wrote => {}
+                () = std::future::ready(()), if wrote && self.in_flight.len() < IN_FLIGHT_MAX => {}
+            }
+        }
+    }
+
+    /// Sends the next pipeline, if there is something to send.
+    fn write_next(&mut self) -> Result<bool, SessionError> {
+        let (pipeline, messages) = if self.flush.pending.is_some() {
+            (self.next_keys()?, 0)
+        } else {
+            self.shared.queue.take(&mut self.batch, BATCH_MAX, self.shared.clock.now());
+            if self.batch.is_empty() {
+                return Ok(false);
+            }
+            self.next_messages()?
+        };
+        let mut connection = self.commands.handle();
+        self.in_flight.push_back(Box::pin(async move {
+            (pipeline.exec_async(&mut connection).await, messages)
+        }));
+        Ok(true)
+    }
+
+    fn next_messages(&mut self) -> Result<(Pipeline, u64), SessionError> {
+        let mut pipeline = Pipeline::with_capacity(self.batch.len());
+        let mut messages = 0;
+        for Item { channel, seq, ts, body } in self.batch.drain(..) {
+            let place = Place { epoch: self.epoch, seq };
+            self.buffer.clear();
+            encode(&mut self.buffer, place, ts, body.as_ref())?;
+            pipeline.cmd("PUBLISH").arg(channel.name()).arg(&self.buffer[..]).ignore();
+            messages += u64::from(body.is_some());
+        }
+        Ok((pipeline, messages))
+    }
+
+    /// The next keys of the flush that goes on; the last are followed by the publisher's own.
+    fn next_keys(&mut self) -> Result<Pipeline, SessionError> {
+        let expiry = self.shared.settings.key_expiry_secs;
+        let mut pipeline = Pipeline::with_capacity(KEYS_MAX + 1);
+        let mut pending = self.flush.pending.take().unwrap_or_default();
+        let count = pending.len().min(KEYS_MAX);
+        for subject in pending.drain(..count) {
+            if let Some(value) = self.shared.queue.value(&subject, self.epoch)? {
+                pipeline.cmd("SET").arg(subject.key()).arg(value).arg("EX").arg(expiry).ignore();
+            }
+        }
+        if pending.is_empty() {
+            self.flush.number += 1;
+            self.shared.flushes.fetch_add(1, Ordering::Relaxed);
+            let key = PublisherKey {
+                v: VERSION,
+                epoch: self.epoch,
+                flush: self.flush.number,
+                seqs: self.flush.seqs,
+                ts: self.shared.clock.now(),
+            };
+            let value = serde_json::to_vec(&key)?;
+            let expiry_ms = (self.shared.settings.flush_ms * 10).max(5_000);
+            pipeline.cmd("SET").arg(PUBLISHER_KEY).arg(value).arg("PX").arg(expiry_ms).ignore();
+        } else {
+            self.flush.pending = Some(pending);
+        }
+        Ok(pipeline)
+    }
+
+    fn begin_flush(&mut self) {
+        if self.flush.pending.is_some() {
+            return;
+        }
+        let (mut subjects, seqs) = self.shared.queue.take_dirty();
+        self.flush.seqs = seqs;
+        subjects.extend(self.flush.due_for_refresh(&self.shared.queue, &self.shared.settings));
+        self.flush.pending = Some(subjects.into());
+    }
+}
+
+impl Flush {
+    /// The next share of all keys: each comes up about twice before it would expire.
+    fn due_for_refresh(&mut self, queue: &Queue, settings: &Settings) -> Vec<Subject> {
+        if self.refresh.is_empty() {
+            self.refresh = queue.known();
+            let flushes = settings.key_expiry_secs * 1_000 / 2 / settings.flush_ms.max(1);
+            let flushes = usize::try_from(flushes).unwrap_or(usize::MAX).max(1);
+            self.share = self.refresh.len().div_ceil(flushes);
+        }
+        let keep = self.refresh.len() - self.share.min(self.refresh.len());
+        self.refresh.split_off(keep)
+    }
+}

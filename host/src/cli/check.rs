@@ -1,0 +1,126 @@
+//! `hotpit check`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::text::{mebibytes, print, print_json};
+use crate::app;
+use crate::config::Config;
+
+/// What a file is, as the host would load it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct CheckReport {
+    /// The name that the agent gives itself.
+    pub name: String,
+    /// The version that it gives itself.
+    pub version: String,
+    /// The hash of the file.
+    pub hash: String,
+    /// The size of the file.
+    pub bytes: u64,
+    /// The memory that it starts with.
+    pub memory_bytes: u64,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it subscribes to.
+    pub subscribes: Vec<String>,
+    /// Its parameters with their values: defaults, and what the file beside it says.
+    pub parameters: Vec<(String, String)>,
+    /// What does not keep it from being loaded, but should be known.
+    pub warnings: Vec<String>,
+}
+
+/// The answer on one file.
+#[derive(Debug, Serialize)]
+struct Answer {
+    file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<CheckReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Checks each file. Fails if one of them cannot be loaded, after all were looked at.
+pub(super) fn check(config: &Config, files: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
+    let answers: Vec<Answer> = files
+        .iter()
+        .map(|file| match app::check(config, file) {
+            Ok(report) => Answer { file: file.clone(), agent: Some(report), error: None },
+            Err(error) => {
+                Answer { file: file.clone(), agent: None, error: Some(format!("{error:#}")) }
+            }
+        })
+        .collect();
+    if json {
+        print_json(&answers)?;
+    } else {
+        print(&answers.iter().map(describe).collect::<String>())?;
+    }
+    let failed = answers.iter().any(|answer| answer.agent.is_none());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn describe(answer: &Answer) -> String {
+    let file = answer.file.display();
+    let Some(report) = &answer.agent else {
+        let error = answer.error.as_deref().unwrap_or_default();
+        return format!("{file}: cannot be loaded: {error}\n");
+    };
+    let list = |items: &[String]| {
+        if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+    };
+    let parameters: Vec<String> =
+        report.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let mut text = format!("{file}: an agent that can be loaded\n");
+    let lines = [
+        ("name", format!("{} {}", report.name, report.version)),
+        ("size", mebibytes(report.bytes)),
+        ("memory", mebibytes(report.memory_bytes)),
+        ("hash", report.hash.clone()),
+        ("imports", list(&report.imports)),
+        ("subscribes", list(&report.subscribes)),
+        ("parameters", list(&parameters)),
+    ];
+    for (name, value) in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name:<11} {value}");
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "  warning: {warning}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_described_or_refused_in_a_few_lines() {
+        let report = CheckReport {
+            name: "maker".into(),
+            version: "1.2.0".into(),
+            hash: "abc".into(),
+            bytes: 2 << 20,
+            memory_bytes: 17 << 16,
+            imports: vec!["markets".into(), "log".into()],
+            subscribes: vec!["series KXNFLGAME".into()],
+            parameters: vec![("size".into(), "10".into())],
+            warnings: vec!["it asks for a clock".into()],
+        };
+        let good = Answer { file: "maker.wasm".into(), agent: Some(report), error: None };
+        let text = describe(&good);
+        assert!(
+            text.starts_with(
+                "maker.wasm: an agent that can be loaded\n  name        maker 1.2.0\n"
+            )
+        );
+        assert!(text.contains("  parameters  size = 10\n"), "{text}");
+        assert!(text.ends_with("  warning: it asks for a clock\n"), "{text}");
+        let bad = Answer { file: "x.wasm".into(), agent: None, error: Some("text".into()) };
+        assert_eq!(describe(&bad), "x.wasm: cannot be loaded: text\n");
+    }
+}

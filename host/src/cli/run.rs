@@ -1,0 +1,90 @@
+//! `hotpit run`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::FutureExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{logging, text};
+use crate::app::{self, RunOptions};
+use crate::config::Config;
+use crate::ops::live::Screen;
+
+/// The exit code of a process that a second signal ended: 128 and the number of SIGINT.
+const IMPATIENT: i32 = 130;
+
+/// Runs the host and prints its summary, always the last line.
+pub(super) fn run(
+    config: Config,
+    run_for: Option<Duration>,
+    report: Option<&Path>,
+) -> anyhow::Result<()> {
+    let screen = Screen::stderr();
+    logging::start(&config.log, screen.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let status = runtime.block_on(async {
+        let signals = Signals::new()?;
+        let end = signals.end(run_for).boxed();
+        let result = app::run(config, RunOptions { screen: screen.clone(), end }).await;
+        screen.clear();
+        result
+    })?;
+    if let Some(path) = report {
+        std::fs::write(path, serde_json::to_vec_pretty(&status)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    text::print(&format!("summary: {}\n", status.summary()))
+}
+
+/// What asks the process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "terminated",
+        }
+    }
+
+    /// Completes with the first signal, or when the time is over. A signal after that does not
+    /// wait any more: somebody insists.
+    async fn end(mut self, run_for: Option<Duration>) -> &'static str {
+        let over = async {
+            match run_for {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let reason = tokio::select! {
+            biased;
+            reason = self.next() => reason,
+            () = over => "the time is over",
+        };
+        tokio::spawn(async move {
+            self.next().await;
+            eprintln!(
+                "\nended at once: orders may still work at the exchange, the next run finds them"
+            );
+            std::process::exit(IMPATIENT);
+        });
+        reason
+    }
+}

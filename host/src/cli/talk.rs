@@ -1,0 +1,406 @@
+//! The commands that talk to a running host, and how its answers are printed.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use hotpit_units::Timestamp;
+
+use super::client::Client;
+use super::table::{Align, Table};
+use super::text::{mebibytes, micros, print, print_json, since};
+use crate::desk::{OrderLine, PositionLine};
+use crate::model::{AgentId, OrderState};
+use crate::ops::{AgentLine, Done, Order, Status, StreamLine};
+
+/// What is asked of a running host.
+#[derive(Debug)]
+pub(super) enum Request {
+    Status { json: bool },
+    Agents { json: bool },
+    Positions { json: bool },
+    Orders { json: bool },
+    Halt { agent: Option<String>, reason: Option<String>, json: bool },
+    Resume { agent: Option<String>, json: bool },
+}
+
+/// Asks the host with this state folder, and prints the answer.
+pub(super) fn talk(folder: &Path, request: Request) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let client = Client::new(folder)?;
+    runtime.block_on(ask(&client, request))
+}
+
+async fn ask(client: &Client, request: Request) -> anyhow::Result<()> {
+    match request {
+        Request::Status { json } => {
+            let status: Status = client.get("/status").await?;
+            if json { print_json(&status) } else { print(&status_text(&status)) }
+        }
+        Request::Agents { json } => {
+            let agents: Vec<AgentLine> = client.get("/agents").await?;
+            if json { print_json(&agents) } else { print(&agents_text(&agents)) }
+        }
+        Request::Positions { json } => {
+            let positions: Vec<PositionLine> = client.get("/positions").await?;
+            if json { print_json(&positions) } else { print(&positions_text(&positions)) }
+        }
+        Request::Orders { json } => {
+            let status: Status = client.get("/status").await?;
+            let orders = &status.desk.working;
+            if json { print_json(orders) } else { print(&orders_text(orders, status.now)) }
+        }
+        Request::Halt { agent, reason, json } => {
+            let order = Order { agent: agent.map(AgentId::from), reason };
+            let done: Done = client.post("/halt", &order).await?;
+            if json {
+                return print_json(&done);
+            }
+            let whose = whose(&done);
+            print(&format!("halted: no new orders of {whose}, working ones are being canceled\n"))
+        }
+        Request::Resume { agent, json } => {
+            let order = Order { agent: agent.map(AgentId::from), reason: None };
+            let done: Done = client.post("/resume", &order).await?;
+            if json {
+                return print_json(&done);
+            }
+            print(&format!("resumed: orders of {} are accepted again\n", whose(&done)))
+        }
+    }
+}
+
+fn whose(done: &Done) -> String {
+    done.agent.as_ref().map_or_else(|| "all agents".into(), ToString::to_string)
+}
+
+fn status_text(status: &Status) -> String {
+    let mut text = String::new();
+    let mode = if status.sends_orders { "sends orders" } else { "dry run: orders are only logged" };
+    let troubles = status.troubles();
+    let state = if troubles.is_empty() { "trading".into() } else { troubles.join("; ") };
+    let summary = status.summary();
+    let lines = [
+        ("state", state),
+        ("venue", format!("{} ({mode})", status.venue)),
+        ("version", status.version.clone()),
+        ("up", since(status.started, status.now)),
+        ("events", status.events.to_string()),
+        ("intents", format!("{} ({} denied)", summary.intents, summary.denied)),
+        (
+            "orders",
+            format!(
+                "{} sent, {} working, {} unknown",
+                summary.orders,
+                status.desk.working.len(),
+                status.desk.unknown
+            ),
+        ),
+        ("fills", summary.fills.to_string()),
+        ("cash", status.desk.cash.to_string()),
+        ("realized", summary.realized.to_string()),
+        ("unrealized", or_dash(summary.unrealized)),
+        ("fees", summary.fees.to_string()),
+    ];
+    for (name, value) in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<11} {value}");
+    }
+    text.push('\n');
+    text.push_str(&streams_text(&status.streams, status.now));
+    text
+}
+
+fn streams_text(streams: &[StreamLine], now: Timestamp) -> String {
+    let mut table = Table::new([
+        ("STREAM", Align::Left),
+        ("STATE", Align::Left),
+        ("MESSAGES", Align::Right),
+        ("LAST", Align::Right),
+        ("RECONNECTS", Align::Right),
+        ("GAPS", Align::Right),
+        ("REASON", Align::Left),
+    ]);
+    for stream in streams {
+        table.row([
+            stream.stream.clone(),
+            stream.phase.to_string(),
+            stream.messages.to_string(),
+            stream.last_message.map_or_else(dash, |ts| format!("{} ago", since(ts, now))),
+            stream.reconnects.to_string(),
+            stream.gaps.to_string(),
+            stream.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render("no streams")
+}
+
+fn agents_text(agents: &[AgentLine]) -> String {
+    let mut table = Table::new([
+        ("AGENT", Align::Left),
+        ("VERSION", Align::Left),
+        ("STATE", Align::Left),
+        ("MARKETS", Align::Right),
+        ("EVENTS", Align::Right),
+        ("ACTIONS", Align::Right),
+        ("DROPPED", Align::Right),
+        ("FAILURES", Align::Right),
+        ("CALL P50", Align::Right),
+        ("CALL P99", Align::Right),
+        ("MEMORY", Align::Right),
+        ("REASON", Align::Left),
+    ]);
+    for agent in agents {
+        table.row([
+            agent.agent.to_string(),
+            agent.version.clone(),
+            agent.phase.to_string(),
+            agent.markets.to_string(),
+            agent.events.to_string(),
+            agent.actions.to_string(),
+            agent.dropped.to_string(),
+            agent.failures.to_string(),
+            micros(agent.call_p50_ns),
+            micros(agent.call_p99_ns),
+            mebibytes(agent.memory_bytes),
+            agent.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render("no agents: drop a .wasm file into the agents folder")
+}
+
+fn positions_text(positions: &[PositionLine]) -> String {
+    let mut table = Table::new([
+        ("AGENT", Align::Left),
+        ("MARKET", Align::Left),
+        ("POSITION", Align::Right),
+        ("AVERAGE", Align::Right),
+        ("MARK", Align::Right),
+        ("REALIZED", Align::Right),
+        ("UNREALIZED", Align::Right),
+        ("FEES", Align::Right),
+    ]);
+    for line in positions {
+        table.row([
+            line.agent.as_ref().map_or_else(outside, ToString::to_string),
+            line.ticker.to_string(),
+            line.quantity.to_string(),
+            line.average_price.to_string(),
+            or_dash(line.mark),
+            line.realized.to_string(),
+            or_dash(line.unrealized),
+            line.fees.to_string(),
+        ]);
+    }
+    table.render("no positions")
+}
+
+fn orders_text(orders: &[OrderLine], now: Timestamp) -> String {
+    let mut table = Table::new([
+        ("AGENT", Align::Left),
+        ("MARKET", Align::Left),
+        ("SIDE", Align::Left),
+        ("PRICE", Align::Right),
+        ("QUANTITY", Align::Right),
+        ("FILLED", Align::Right),
+        ("STATE", Align::Left),
+        ("AGE", Align::Right),
+        ("CLIENT ORDER ID", Align::Left),
+    ]);
+    for order in orders {
+        table.row([
+            order.agent.as_ref().map_or_else(outside, ToString::to_string),
+            order.ticker.to_string(),
+            order.side.to_string(),
+            order.price.to_string(),
+            order.quantity.to_string(),
+            order.filled.to_string(),
+            state_word(order.state).to_owned(),
+            since(order.created, now),
+            order.client_order_id.as_ref().map_or_else(dash, ToString::to_string),
+        ]);
+    }
+    table.render("no working orders")
+}
+
+fn state_word(state: OrderState) -> &'static str {
+    match state {
+        OrderState::Denied => "denied",
+        OrderState::Sent => "sent",
+        OrderState::Resting => "resting",
+        OrderState::PartlyFilled => "partly filled",
+        OrderState::Filled => "filled",
+        OrderState::Canceled => "canceled",
+        OrderState::Expired => "expired",
+        OrderState::Rejected => "rejected",
+        OrderState::Unknown => "unknown",
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(dash, |value| value.to_string())
+}
+
+fn dash() -> String {
+    "-".into()
+}
+
+/// Who has what no agent of this host has.
+fn outside() -> String {
+    "(outside)".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::{Arc, Mutex};
+
+    use hotpit_rt::Entropy;
+    use hotpit_units::{Price, Quantity, Side};
+
+    use super::*;
+    use crate::ops::{Server, Settings, Source};
+
+    /// A host that notes what it was told.
+    #[derive(Default)]
+    struct Host {
+        told: Mutex<Vec<String>>,
+        stuck: bool,
+    }
+
+    impl Source for Host {
+        async fn status(&self) -> Result<Status, String> {
+            if self.stuck {
+                std::future::pending::<()>().await;
+            }
+            Ok(Status { version: "0.1.0".into(), events: 7, ..Status::default() })
+        }
+
+        async fn halt(&self, agent: Option<AgentId>, reason: String) -> Result<(), String> {
+            self.told.lock().unwrap().push(format!("halt {agent:?} {reason}"));
+            match agent {
+                Some(agent) if agent.as_str() == "nobody" => Err("no agent `nobody`".into()),
+                _ => Ok(()),
+            }
+        }
+
+        async fn resume(&self, agent: Option<AgentId>) -> Result<(), String> {
+            self.told.lock().unwrap().push(format!("resume {agent:?}"));
+            Ok(())
+        }
+    }
+
+    async fn serve(folder: &Path, host: Host) -> (Server, Arc<Host>) {
+        let host = Arc::new(host);
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let settings = Settings { bind, timeout_ms: 50, ..Settings::default() };
+        let server = Server::start(&settings, folder, &Entropy::os(), Arc::clone(&host)).await;
+        (server.unwrap(), host)
+    }
+
+    #[tokio::test]
+    async fn a_running_host_is_found_asked_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, host) = serve(folder.path(), Host::default()).await;
+        let client = Client::new(folder.path()).unwrap();
+        let status: Status = client.get("/status").await.unwrap();
+        assert_eq!(status.events, 7);
+        let halt = |agent: Option<&str>, reason: Option<&str>| Request::Halt {
+            agent: agent.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            json: false,
+        };
+        ask(&client, halt(None, Some("lunch"))).await.unwrap();
+        ask(&client, halt(Some("maker"), None)).await.unwrap();
+        ask(&client, Request::Resume { agent: None, json: true }).await.unwrap();
+        let refused = ask(&client, halt(Some("nobody"), None)).await.unwrap_err();
+        assert_eq!(refused.to_string(), "the host says: no agent `nobody`");
+        let told = host.told.lock().unwrap().clone();
+        assert_eq!(
+            told,
+            [
+                "halt None lunch",
+                "halt Some(AgentId(\"maker\")) an operator said so",
+                "resume None",
+                "halt Some(AgentId(\"nobody\")) an operator said so",
+            ]
+        );
+        server.stop().await;
+        let error = Client::new(folder.path()).err().unwrap().to_string();
+        assert!(error.starts_with("no hotpit is running with the state folder"), "{error}");
+        let gone: anyhow::Result<Status> = client.get("/status").await;
+        let error = gone.unwrap_err().to_string();
+        assert!(error.starts_with("no hotpit is running with the state folder"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_desk_that_is_stuck_is_reported_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, _) = serve(folder.path(), Host { stuck: true, ..Host::default() }).await;
+        let client = Client::new(folder.path()).unwrap();
+        let answer: anyhow::Result<Status> = client.get("/status").await;
+        let error = answer.unwrap_err().to_string();
+        assert_eq!(error, "the host says: the desk does not answer in time");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_changes_something_needs_the_token_and_what_is_misspelled_does_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, host) = serve(folder.path(), Host::default()).await;
+        let url = |path| format!("http://{}{path}", server.address());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let token = Endpoint::find(folder.path()).unwrap().token;
+
+        let without = http.post(url("/halt")).send().await.unwrap();
+        assert_eq!(without.status(), 401);
+        let misspelled = http
+            .post(url("/halt"))
+            .bearer_auth(token.expose())
+            .body(r#"{"agnet": "maker"}"#)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(misspelled.status(), 400);
+        let other_name = http.get(url("/status")).header("host", "evil.example").send();
+        assert_eq!(other_name.await.unwrap().status(), 403);
+        assert_eq!(host.told.lock().unwrap().len(), 0);
+        let empty = http.post(url("/halt")).bearer_auth(token.expose()).send().await.unwrap();
+        assert_eq!(empty.status(), 200);
+        assert_eq!(host.told.lock().unwrap().len(), 1);
+
+        let health = http.get(url("/health")).send().await.unwrap();
+        assert_eq!(health.status(), 200);
+        let metrics = http.get(url("/metrics")).send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("\nhotpit_events_total 7\n"), "{metrics}");
+        server.stop().await;
+    }
+
+    use crate::ops::Endpoint;
+
+    #[test]
+    fn orders_are_a_table() {
+        let order = OrderLine {
+            agent: None,
+            client_order_id: Some("a-1".into()),
+            ticker: "KX-1".into(),
+            side: Side::Bid,
+            price: Price::from_cents(55),
+            quantity: Quantity::from_contracts(10),
+            filled: Quantity::from_contracts(4),
+            state: OrderState::PartlyFilled,
+            created: Timestamp::from_secs(100),
+        };
+        assert_eq!(
+            orders_text(&[order], Timestamp::from_secs(165)),
+            "\
+AGENT      MARKET  SIDE   PRICE  QUANTITY  FILLED  STATE            AGE  CLIENT ORDER ID
+(outside)  KX-1    bid   0.5500     10.00    4.00  partly filled  1m 5s  a-1
+"
+        );
+        assert_eq!(orders_text(&[], Timestamp::EPOCH), "no working orders\n");
+    }
+}

@@ -1,0 +1,44 @@
+//! [`LogSettings`]: what is logged, and in which form.
+
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged, and in which form. Section `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// The least important level that is logged, with exceptions for parts of the host, such as
+    /// `info,hotpit::desk=debug`.
+    pub level: String,
+    /// Text for people, or one JSON object a line for programs.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one object a line.
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+impl LogSettings {
+    /// Adds what is wrong, each with its key.
+    pub fn validate(&self, problems: &mut Vec<String>) {
+        if let Err(error) = EnvFilter::builder().parse(&self.level) {
+            problems.push(format!(
+                "log.level: `{}` is not a filter such as \"info,hotpit::desk=debug\": {error}",
+                self.level
+            ));
+        }
+    }
+}

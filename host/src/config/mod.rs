@@ -1,0 +1,285 @@
+//! [`Config`]: everything a user can set, read once at the start.
+//!
+//! One file, `hotpit.toml`; without one the defaults hold. Each section is the `Settings` of the
+//! module that it configures, and the text of the default file ([`DEFAULT_FILE`]) documents every
+//! key. Everything that is wrong with a file is said at once, with the line and the key.
+//!
+//! Secrets never stand in the file: they come from the environment as [`Credentials`], which
+//! show nothing of themselves in logs.
+
+mod credentials;
+mod logging;
+mod read;
+mod venue;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use credentials::{Credentials, CredentialsError, Secret};
+pub use logging::{LogFormat, LogSettings};
+pub use venue::{Exchange, ExchangeError};
+
+/// The file that is read where none is named, if it exists.
+pub const DEFAULT_PATH: &str = "hotpit.toml";
+
+/// The documented default file: `hotpit config` prints it, and it reads as [`Config::default`].
+pub const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// Everything a user can set.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where orders go.
+    pub venue: Exchange,
+    /// Allows orders that cost real money.
+    pub live: bool,
+    /// What the host keeps between and during runs: the journal, compiled agents, saved states,
+    /// the address and the token of the operator's port.
+    pub state_folder: PathBuf,
+    /// Logs.
+    pub log: LogSettings,
+    /// The agents.
+    pub agents: crate::agents::Settings,
+    /// How feeds reach agents.
+    pub bus: crate::bus::Settings,
+    /// The desk.
+    pub desk: crate::desk::Settings,
+    /// Requests to the exchange.
+    pub kalshi: crate::kalshi::Settings,
+    /// The feeds.
+    pub feeds: FeedSettings,
+    /// The journal.
+    pub journal: crate::journal::Settings,
+    /// The operator's port.
+    pub ops: crate::ops::Settings,
+}
+
+/// The feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedSettings {
+    /// The exchange's market data.
+    pub kalshi: crate::feeds::kalshi::Settings,
+    /// Games.
+    pub espn: crate::feeds::espn::Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            venue: Exchange::default(),
+            live: false,
+            state_folder: "state".into(),
+            log: LogSettings::default(),
+            agents: crate::agents::Settings::default(),
+            bus: crate::bus::Settings::default(),
+            desk: crate::desk::Settings::default(),
+            kalshi: crate::kalshi::Settings::default(),
+            feeds: FeedSettings::default(),
+            journal: crate::journal::Settings::default(),
+            ops: crate::ops::Settings::default(),
+        }
+    }
+}
+
+/// Why there is no configuration to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file has mistakes.
+    #[error("{path} is not valid:{}", listed(problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All of them, each with its line where it has one and its key.
+        problems: Vec<String>,
+    },
+}
+
+impl Config {
+    /// Reads a file; where none is named, [`DEFAULT_PATH`] if it is there, else the defaults.
+    ///
+    /// # Errors
+    /// When a named file is missing, the file cannot be read, or anything in it is wrong.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (file, named) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text)
+                .map_err(|problems| ConfigError::Invalid { path: file.into(), problems }),
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Self::default()),
+            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
+        }
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of its lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        let (config, mut problems) = read::read::<Self>(text);
+        if let Some(config) = config {
+            config.validate(&mut problems);
+            if problems.is_empty() {
+                return Ok(config);
+            }
+        }
+        Err(problems)
+    }
+
+    /// Checks what the types do not, and names each key that is wrong.
+    pub fn validate(&self, problems: &mut Vec<String>) {
+        self.log.validate(problems);
+        self.agents.validate(problems);
+        self.bus.validate(problems);
+        self.desk.validate(problems);
+        self.kalshi.validate(problems);
+        self.feeds.kalshi.validate(problems);
+        self.feeds.espn.validate(problems);
+        self.journal.validate(problems);
+        self.ops.validate(problems);
+    }
+
+    /// Whether orders go to the exchange. Otherwise the desk decides and logs what it would
+    /// send: so it is wherever real money could be at stake and nobody wrote `live = true`.
+    #[must_use]
+    pub fn sends_orders(&self) -> bool {
+        self.live || !self.venue.may_cost_money()
+    }
+
+    /// How agents are run, with the folder that their states are kept in.
+    #[must_use]
+    pub fn agent_settings(&self) -> crate::agents::Settings {
+        let state_folder = self.state_folder.join("agents");
+        crate::agents::Settings { state_folder, ..self.agents.clone() }
+    }
+
+    /// How the exchange is asked, with its addresses.
+    #[must_use]
+    pub fn kalshi_settings(&self) -> crate::kalshi::Settings {
+        let (rest_url, ws_url) = (self.venue.rest_url(), self.venue.ws_url());
+        crate::kalshi::Settings { rest_url, ws_url, ..self.kalshi.clone() }
+    }
+
+    /// The database of the journal.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        self.state_folder.join("journal.db")
+    }
+
+    /// The state folder that a file names, whatever else is in it: a mistake in some other key
+    /// must not keep an operator from a running host.
+    #[must_use]
+    pub fn state_folder_of(path: Option<&Path>) -> PathBuf {
+        std::fs::read_to_string(path.unwrap_or(Path::new(DEFAULT_PATH)))
+            .ok()
+            .and_then(|text| text.parse::<toml::Table>().ok())
+            .and_then(|table| table.get("state_folder")?.as_str().map(PathBuf::from))
+            .unwrap_or_else(|| Self::default().state_folder)
+    }
+}
+
+/// Problems as an indented list, one on a line.
+fn listed(problems: &[String]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_file_reads_as_the_defaults() {
+        assert_eq!(Config::parse(DEFAULT_FILE).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_empty_file_reads_as_the_defaults() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_stands_in_the_default_file() {
+        let documented = read::keys_of_text(DEFAULT_FILE);
+        let known = read::keys_of::<Config>();
+        assert!(known.contains(&"ops.bind".to_owned()), "{known:?}");
+        for key in &known {
+            assert!(documented.contains(key), "`{key}` is missing in default.toml");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_lines() {
+        let text = "\
+            venu = \"demo\"\n\
+            live = \"yes\"\n\
+            [ops]\n\
+            bind = \"nowhere\"\n\
+            prot = 3\n\
+            [log]\n\
+            level = \"=loud=\"\n\
+            [desks]\n\
+            limit = 1\n";
+        let problems = Config::parse(text).unwrap_err();
+        let starts = [
+            "line 1: venu: unknown key",
+            "line 2: live: ",
+            "line 4: ops.bind: ",
+            "line 5: ops.prot: unknown key",
+            "line 8: desks: unknown key",
+            "log.level: ",
+        ];
+        assert_eq!(problems.len(), starts.len(), "{problems:#?}");
+        for (problem, start) in problems.iter().zip(starts) {
+            assert!(problem.starts_with(start), "{problem} should start with {start}");
+        }
+    }
+
+    #[test]
+    fn mistakes_of_syntax_are_told_with_their_lines() {
+        let problems = Config::parse("live = \n[ops\n").unwrap_err();
+        assert!(problems.len() >= 2, "{problems:?}");
+        assert!(problems[0].starts_with("line 1: "), "{problems:?}");
+    }
+
+    #[test]
+    fn orders_that_cost_money_need_the_word_live() {
+        let cases = [
+            ("", true),
+            ("venue = \"demo\"", true),
+            ("venue = \"kalshi\"", false),
+            ("venue = \"kalshi\"\nlive = true", true),
+            ("venue = \"http://127.0.0.1:7117\"", true),
+            ("venue = \"http://[::1]:7117\"", true),
+            ("venue = \"http://localhost:7117\"", true),
+            ("venue = \"https://proxy.example.com\"", false),
+            ("venue = \"http://127.0.0.1.example.com\"", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Config::parse(text).unwrap().sends_orders(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("absent.toml");
+        assert!(matches!(Config::load(Some(&path)), Err(ConfigError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_state_folder_is_found_in_a_file_with_mistakes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hotpit.toml");
+        std::fs::write(&path, "state_folder = \"/var/hotpit\"\nlvie = true\n").unwrap();
+        assert_eq!(Config::state_folder_of(Some(&path)), PathBuf::from("/var/hotpit"));
+    }
+}

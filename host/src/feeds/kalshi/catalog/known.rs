@@ -1,0 +1,364 @@
+//! [`Known`]: what is wanted and what is known of it, without REST or a clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_units::Timestamp;
+
+use super::Step;
+use crate::feeds::kalshi::wire::{EventFees, Lifecycle, LifecycleStep};
+use crate::kalshi::wire::market::{Event, Market as ReadMarket};
+use crate::model::{FeeSchedule, League, Market, MarketStatus, Subscription};
+
+/// How long a step outranks what REST says: reads lag the exchange.
+const STEP_OUTRANKS: Duration = Duration::from_secs(5);
+/// The longest pause before a market that should have opened is read again.
+const OPEN_PAUSE_MAX: Duration = Duration::from_secs(600);
+/// The pause before something that was not there yet is read again.
+const REREAD_PAUSE: Duration = Duration::from_secs(2);
+/// How often something that is not there is read again.
+const REREADS_MAX: u32 = 10;
+/// How many events made since the start are remembered with their series.
+const NEW_EVENTS_MAX: usize = 10_000;
+
+/// Something to be read again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reread {
+    /// An event with its markets.
+    Event(Arc<str>),
+    /// One market.
+    Market(Arc<str>),
+}
+
+/// Markets of an event, as REST gave them.
+pub(super) struct Found<'a> {
+    pub(super) event: &'a Event,
+    pub(super) markets: Vec<ReadMarket>,
+    pub(super) series_fees: FeeSchedule,
+    /// When they were asked for.
+    pub(super) read_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Entry {
+    market: Arc<Market>,
+    /// When it is to be read because it should have opened.
+    opens: Option<Timestamp>,
+    /// The pause before it is read again if it has not.
+    open_pause: Duration,
+    /// When a step last changed it.
+    stepped_at: Timestamp,
+}
+
+/// What is wanted, and what is known of it.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    wanted: BTreeSet<Subscription>,
+    league_events: BTreeMap<League, BTreeSet<Arc<str>>>,
+    entries: BTreeMap<Arc<str>, Entry>,
+    series_fees: BTreeMap<Arc<str>, FeeSchedule>,
+    /// The series of events made since the start.
+    new_events: BTreeMap<Arc<str>, Arc<str>>,
+    /// When to read again, and how often that was tried.
+    rereads: BTreeMap<Reread, (Timestamp, u32)>,
+}
+
+impl Known {
+    /// Takes over what is wanted. Returns what is new; what nobody wants is forgotten.
+    pub(super) fn want(&mut self, wanted: BTreeSet<Subscription>) -> Vec<Subscription> {
+        let new = wanted.difference(&self.wanted).cloned().collect();
+        self.wanted = wanted;
+        let wanted = &self.wanted;
+        self.league_events
+            .retain(|league, _| wanted.contains(&Subscription::League(league.clone())));
+        self.forget_unwanted();
+        new
+    }
+
+    /// Whether somebody wants this.
+    pub(super) fn wants(&self, subscription: &Subscription) -> bool {
+        self.wanted.contains(subscription)
+    }
+
+    pub(super) const fn wanted(&self) -> &BTreeSet<Subscription> {
+        &self.wanted
+    }
+
+    /// The events on the games of a league.
+    pub(super) fn want_league_events(&mut self, league: League, events: BTreeSet<Arc<str>>) {
+        if self.wants(&Subscription::League(league.clone())) {
+            self.league_events.insert(league, events);
+            self.forget_unwanted();
+        }
+    }
+
+    /// The markets whose books are to be followed: those that can still trade.
+    pub(super) fn followed(&self) -> BTreeSet<Arc<str>> {
+        let can_trade = |entry: &&Entry| match entry.market.status {
+            MarketStatus::Initialized
+            | MarketStatus::Active
+            | MarketStatus::Inactive
+            | MarketStatus::Closed
+            | MarketStatus::Unknown => true,
+            MarketStatus::Determined
+            | MarketStatus::Disputed
+            | MarketStatus::Amended
+            | MarketStatus::Finalized => false,
+        };
+        let entries = self.entries.values().filter(can_trade);
+        entries.map(|entry| entry.market.ticker.clone()).collect()
+    }
+
+    pub(super) fn series_fees(&self, series: &str) -> Option<FeeSchedule> {
+        self.series_fees.get(series).copied()
+    }
+
+    pub(super) fn learn_series_fees(&mut self, series: Arc<str>, fees: FeeSchedule) {
+        self.series_fees.insert(series, fees);
+    }
+
+    /// The fees of all series are to be read again.
+    pub(super) fn forget_fees(&mut self) {
+        self.series_fees.clear();
+    }
+
+    /// Takes over what REST gave. Returns what is new or changed.
+    pub(super) fn found(&mut self, found: Found<'_>) -> Vec<Arc<Market>> {
+        let Found { event, markets, series_fees, read_at } = found;
+        let fees = event.fees(series_fees);
+        let mut changed = Vec::new();
+        for read in markets {
+            let opens = read.opens();
+            let mut market = market_of(read, event, fees);
+            if !self.is_wanted(&market) {
+                continue;
+            }
+            let entry = self.entries.get(&market.ticker);
+            let stepped_at = entry.map_or(Timestamp::EPOCH, |entry| entry.stepped_at);
+            if let Some(entry) = entry {
+                if read_at < stepped_at + STEP_OUTRANKS {
+                    let kept = &entry.market;
+                    market.status = kept.status;
+                    market.close_time = kept.close_time;
+                    market.settlement = kept.settlement;
+                    market.grid = kept.grid.clone();
+                }
+                if *entry.market == market {
+                    continue;
+                }
+            }
+            let market = Arc::new(market);
+            changed.push(Arc::clone(&market));
+            let ticker = market.ticker.clone();
+            let open_pause = STEP_OUTRANKS;
+            self.entries.insert(ticker, Entry { market, opens, open_pause, stepped_at });
+        }
+        changed
+    }
+
+    /// Takes a step. Returns what it changed.
+    pub(super) fn step(&mut self, step: &Step, now: Timestamp) -> Vec<Arc<Market>> {
+        match step {
+            Step::Market(lifecycle) => self.market_step(lifecycle, now).into_iter().collect(),
+            Step::Event(event) => {
+                if let Some(series) = &event.series_ticker
+                    && self.new_events.len() < NEW_EVENTS_MAX
+                    && self.wants(&Subscription::Series(series.clone()))
+                {
+                    self.new_events.insert(event.event_ticker.clone(), series.clone());
+                }
+                Vec::new()
+            }
+            Step::Fees(fees) => self.fees_step(fees, now),
+            Step::Missed => Vec::new(),
+        }
+    }
+
+    fn market_step(&mut self, step: &Lifecycle, now: Timestamp) -> Option<Arc<Market>> {
+        let ticker = &step.market_ticker;
+        if step.step == LifecycleStep::Created {
+            self.created(step, now);
+            return None;
+        }
+        let entry = self.entries.get_mut(ticker)?;
+        let before = Arc::clone(&entry.market);
+        let market = Arc::make_mut(&mut entry.market);
+        let mut must_reread = false;
+        match step.step {
+            LifecycleStep::Activated => market.status = MarketStatus::Active,
+            LifecycleStep::Deactivated => market.status = MarketStatus::Inactive,
+            LifecycleStep::CloseDateUpdated => match step.closes() {
+                Some(closes) => {
+                    market.close_time = Some(closes);
+                    must_reread = market.status == MarketStatus::Closed && closes > now;
+                }
+                None => must_reread = true,
+            },
+            LifecycleStep::Determined => {
+                market.status = MarketStatus::Determined;
+                market.settlement = step.settlement();
+                must_reread = market.settlement.is_none();
+            }
+            LifecycleStep::Settled => {
+                market.status = MarketStatus::Finalized;
+                must_reread = market.settlement.is_none();
+            }
+            LifecycleStep::PriceLevelStructureUpdated => match step.grid() {
+                Some(grid) => market.grid = grid,
+                None => must_reread = true,
+            },
+            LifecycleStep::Created | LifecycleStep::MetadataUpdated | LifecycleStep::Unknown => {
+                must_reread = true
+            }
+        }
+        let is_changed = *market != *before;
+        if is_changed {
+            entry.stepped_at = now;
+        }
+        let changed = is_changed.then(|| Arc::clone(&entry.market));
+        if must_reread {
+            // After the time in which a step outranks a read.
+            let due = if is_changed { now + STEP_OUTRANKS } else { now };
+            self.rereads.insert(Reread::Market(ticker.clone()), (due, 0));
+        }
+        changed
+    }
+
+    /// A market was made: if it may be of an event or series that somebody wants, its event is
+    /// read, and what that says decides.
+    fn created(&mut self, step: &Lifecycle, now: Timestamp) {
+        let due = (now, 0);
+        if self.wants(&Subscription::Market(step.market_ticker.clone())) {
+            self.rereads.insert(Reread::Market(step.market_ticker.clone()), due);
+        }
+        let Some(event) = step.event_ticker() else { return };
+        let is_of_series = self.wanted.iter().any(|wanted| match wanted {
+            // Only a guess at which events are worth a read.
+            Subscription::Series(series) => {
+                event.strip_prefix(&**series).is_some_and(|rest| rest.starts_with('-'))
+            }
+            Subscription::Market(_) | Subscription::Event(_) | Subscription::League(_) => false,
+        });
+        if is_of_series || self.new_events.contains_key(event) || self.is_event_wanted(event) {
+            self.rereads.entry(Reread::Event(event.clone())).or_insert(due);
+        }
+    }
+
+    fn fees_step(&mut self, step: &EventFees, now: Timestamp) -> Vec<Arc<Market>> {
+        let mut changed = Vec::new();
+        for entry in self.entries.values_mut() {
+            if entry.market.event_ticker != step.event_ticker {
+                continue;
+            }
+            let Some(series) = self.series_fees.get(&entry.market.series_ticker) else {
+                self.rereads.insert(Reread::Event(step.event_ticker.clone()), (now, 0));
+                continue;
+            };
+            let fees = FeeSchedule {
+                fee_type: step.fee_type_override.unwrap_or(series.fee_type),
+                multiplier_milli: step
+                    .fee_multiplier_override
+                    .map_or(series.multiplier_milli, |multiplier| multiplier.0),
+            };
+            if entry.market.fees != fees {
+                Arc::make_mut(&mut entry.market).fees = fees;
+                changed.push(Arc::clone(&entry.market));
+            }
+        }
+        changed
+    }
+
+    /// Time passes: markets close at their time, and those that should have opened are read
+    /// again. The lifecycle channel says neither.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<Arc<Market>> {
+        let mut changed = Vec::new();
+        for entry in self.entries.values_mut() {
+            let is_over = entry.market.close_time.is_some_and(|closes| closes <= now);
+            match entry.market.status {
+                MarketStatus::Active | MarketStatus::Inactive if is_over => {
+                    Arc::make_mut(&mut entry.market).status = MarketStatus::Closed;
+                    entry.stepped_at = now;
+                    changed.push(Arc::clone(&entry.market));
+                }
+                MarketStatus::Initialized
+                    if !is_over && entry.opens.is_some_and(|opens| opens <= now) =>
+                {
+                    let reread = Reread::Market(entry.market.ticker.clone());
+                    entry.opens = Some(now + entry.open_pause);
+                    entry.open_pause = (entry.open_pause * 2).min(OPEN_PAUSE_MAX);
+                    self.rereads.entry(reread).or_insert((now, 0));
+                }
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    /// What is to be read again now.
+    pub(super) fn take_rereads(&mut self, now: Timestamp) -> Vec<Reread> {
+        let due = self.rereads.iter().filter(|(_, (due, _))| *due <= now);
+        let due: Vec<_> = due.map(|(reread, _)| reread.clone()).collect();
+        for reread in &due {
+            // Stays, with its count of tries, until it is read or given up.
+            if let Some((at, tries)) = self.rereads.get_mut(reread) {
+                *at = Timestamp::from_nanos(u64::MAX);
+                *tries += 1;
+            }
+        }
+        due
+    }
+
+    /// Something could not be read.
+    pub(super) fn reread_failed(&mut self, reread: Reread, now: Timestamp) {
+        let tries = self.rereads.get(&reread).map_or(0, |(_, tries)| *tries);
+        if tries >= REREADS_MAX {
+            self.rereads.remove(&reread);
+        } else {
+            self.rereads.insert(reread, (now + REREAD_PAUSE, tries));
+        }
+    }
+
+    /// Something was read.
+    pub(super) fn reread_done(&mut self, reread: &Reread) {
+        if self.rereads.get(reread).is_some_and(|(due, _)| *due == Timestamp::from_nanos(u64::MAX))
+        {
+            self.rereads.remove(reread);
+        }
+    }
+
+    fn is_event_wanted(&self, event: &Arc<str>) -> bool {
+        self.wants(&Subscription::Event(event.clone()))
+            || self.league_events.values().any(|events| events.contains(event))
+    }
+
+    fn is_wanted(&self, market: &Market) -> bool {
+        self.wants(&Subscription::Market(market.ticker.clone()))
+            || self.wants(&Subscription::Series(market.series_ticker.clone()))
+            || self.is_event_wanted(&market.event_ticker)
+    }
+
+    fn forget_unwanted(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        self.entries =
+            entries.into_iter().filter(|(_, entry)| self.is_wanted(&entry.market)).collect();
+    }
+}
+
+fn market_of(read: ReadMarket, event: &Event, fees: FeeSchedule) -> Market {
+    Market {
+        status: read.status,
+        grid: read.grid(),
+        exchange_index: read.exchange_index(),
+        close_time: read.closes(),
+        settlement: read.settlement(),
+        fees,
+        mutually_exclusive: event.mutually_exclusive,
+        strike_target: read.strike_target(),
+        series_ticker: event.series_ticker.clone(),
+        ticker: read.ticker,
+        event_ticker: read.event_ticker,
+        title: read.title,
+        yes_title: read.yes_sub_title,
+    }
+}

@@ -1,0 +1,286 @@
+//! Which markets are wanted, and what is known of them apart from their books.
+//!
+//! The catalog turns what agents and desk want (markets, events, series, leagues) into markets,
+//! reads them over REST, publishes a `Market` message for each that is new or changed, and tells
+//! the session which books to follow. It follows the steps of the lifecycle channel, keeps a
+//! clock for what the channel does not say (opening and closing at their times), and reads
+//! everything anew now and then. What it knows is in [`known`]; here are REST and the time.
+
+mod known;
+mod load;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotpit_rt::Clock;
+use hotpit_units::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::known::{Known, Reread};
+use super::settings::Settings;
+use super::wire::{EventCreated, EventFees, Lifecycle};
+use crate::bus::Message;
+use crate::feeds::{Publish, Wants};
+use crate::kalshi::{Client, Transport};
+use crate::model::{League, Market, Subscription};
+
+/// How many steps may wait for the catalog. When it is full the session leaves steps out, counts
+/// them, and says [`Step::Missed`] once there is room: everything is then read anew.
+pub(super) const STEPS_CAPACITY: usize = 4_096;
+
+/// How often the catalog looks for what is due.
+const TICK: Duration = Duration::from_millis(250);
+/// The pause before something that could not be read is read again; it doubles from there.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause before something that could not be read is read again.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How long steps that were missed may pile up into one reading.
+const MISSED_PAUSE: Duration = Duration::from_millis(500);
+
+/// A step in the life of a market or event, from the WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A market's.
+    Market(Box<Lifecycle>),
+    /// An event was made.
+    Event(Box<EventCreated>),
+    /// An event's fees changed.
+    Fees(Box<EventFees>),
+    /// Steps were missed.
+    Missed,
+}
+
+/// How Kalshi's milestones name a league.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeagueNames {
+    /// The `type` of its games, such as `football_game`.
+    pub milestone_type: &'static str,
+    /// The spellings of `details.league`.
+    pub spellings: &'static [&'static str],
+}
+
+/// Everything the catalog needs, and what it knows.
+pub(super) struct Catalog<T, P> {
+    settings: Settings,
+    client: Arc<Client<T>>,
+    publish: P,
+    leagues: fn(&League) -> Option<LeagueNames>,
+    wants: watch::Receiver<Wants>,
+    steps: mpsc::Receiver<Step>,
+    markets: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+    clock: Clock,
+    known: Known,
+    /// What is to be read, and when.
+    due: BTreeMap<Subscription, Timestamp>,
+    /// How often in a row something could not be read.
+    failures: BTreeMap<Subscription, u32>,
+    reload_at: Timestamp,
+}
+
+impl<T: Transport, P: Publish> Catalog<T, P> {
+    #[expect(clippy::too_many_arguments, reason = "one call; a struct would name them twice")]
+    pub(super) fn new(
+        settings: Settings,
+        client: Arc<Client<T>>,
+        publish: P,
+        leagues: fn(&League) -> Option<LeagueNames>,
+        wants: watch::Receiver<Wants>,
+        steps: mpsc::Receiver<Step>,
+        markets: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+        clock: Clock,
+    ) -> Self {
+        let refresh = Duration::from_secs(settings.catalog_refresh_secs);
+        Self {
+            reload_at: clock.now() + refresh,
+            settings,
+            client,
+            publish,
+            leagues,
+            wants,
+            steps,
+            markets,
+            clock,
+            known: Known::default(),
+            due: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until it is dropped.
+    pub(super) async fn run(mut self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut is_watched, mut has_steps) = (true, true);
+        self.take_wants();
+        loop {
+            tokio::select! {
+                biased;
+                changed = self.wants.changed(), if is_watched => {
+                    is_watched = changed.is_ok();
+                    self.take_wants();
+                    self.read_what_is_due().await;
+                }
+                step = self.steps.recv(), if has_steps => match step {
+                    Some(step) => self.step(&step),
+                    None => has_steps = false,
+                },
+                _ = ticks.tick() => {
+                    self.watch_the_clock();
+                    self.read_what_is_due().await;
+                }
+            }
+        }
+    }
+
+    /// Takes over what is wanted now: what is new is read at once, what nobody wants is left.
+    fn take_wants(&mut self) {
+        let wanted = self.wants.borrow_and_update().all();
+        let now = self.clock.now();
+        for subscription in self.known.want(wanted) {
+            self.due.insert(subscription, now);
+        }
+        let known = &self.known;
+        self.due.retain(|subscription, _| known.wants(subscription));
+        self.failures.retain(|subscription, _| known.wants(subscription));
+        self.tell_session();
+    }
+
+    fn step(&mut self, step: &Step) {
+        let now = self.clock.now();
+        if *step == Step::Missed {
+            self.reload_at = self.reload_at.min(now + MISSED_PAUSE);
+            return;
+        }
+        let changed = self.known.step(step, now);
+        self.publish_all(changed, now);
+        self.tell_session();
+    }
+
+    fn watch_the_clock(&mut self) {
+        let now = self.clock.now();
+        let changed = self.known.tick(now);
+        self.publish_all(changed, now);
+        if now >= self.reload_at {
+            self.reload_at = now + Duration::from_secs(self.settings.catalog_refresh_secs);
+            self.known.forget_fees();
+            self.due = self.known.wanted().iter().map(|wanted| (wanted.clone(), now)).collect();
+        }
+    }
+
+    /// Reads what is due, one thing after the other, publishing as it goes.
+    async fn read_what_is_due(&mut self) {
+        // Markets by ticker are read together.
+        let singles = self.take_due_markets();
+        if !singles.is_empty() {
+            match self.load_markets(&singles).await {
+                Ok(missing) => {
+                    for ticker in singles {
+                        let failure = missing.contains(&ticker).then_some("it is not listed");
+                        self.was_read(Subscription::Market(ticker), failure);
+                    }
+                }
+                Err(error) => {
+                    let failure = error.to_string();
+                    for ticker in singles {
+                        self.was_read(Subscription::Market(ticker), Some(&failure));
+                    }
+                }
+            }
+        }
+        while let Some(next) = self.take_due() {
+            self.keep_up();
+            let failure = self.load(&next).await.err().map(|error| error.to_string());
+            self.was_read(next, failure.as_deref());
+        }
+        for reread in self.known.take_rereads(self.clock.now()) {
+            self.keep_up();
+            self.reread(reread).await;
+        }
+    }
+
+    async fn reread(&mut self, reread: Reread) {
+        let read = match &reread {
+            Reread::Event(event) => self.load_event(event).await,
+            Reread::Market(ticker) => self.load_market(ticker).await,
+        };
+        match read {
+            Ok(()) => self.known.reread_done(&reread),
+            Err(error) => {
+                tracing::debug!(?reread, %error, "not read, will be tried again");
+                self.known.reread_failed(reread, self.clock.now());
+            }
+        }
+    }
+
+    fn take_due_markets(&mut self) -> Vec<Arc<str>> {
+        let now = self.clock.now();
+        let mut tickers = Vec::new();
+        self.due.retain(|subscription, due| match subscription {
+            Subscription::Market(ticker) if *due <= now => {
+                tickers.push(ticker.clone());
+                false
+            }
+            Subscription::Market(_)
+            | Subscription::Event(_)
+            | Subscription::Series(_)
+            | Subscription::League(_) => true,
+        });
+        tickers
+    }
+
+    fn take_due(&mut self) -> Option<Subscription> {
+        let now = self.clock.now();
+        let next = self.due.iter().find(|(_, due)| **due <= now)?.0.clone();
+        self.due.remove(&next);
+        Some(next)
+    }
+
+    /// Takes what came while something was read: steps, and changes of what is wanted.
+    fn keep_up(&mut self) {
+        if self.wants.has_changed().unwrap_or(false) {
+            self.take_wants();
+        }
+        while let Ok(step) = self.steps.try_recv() {
+            self.step(&step);
+        }
+    }
+
+    /// Something was read, or could not be: then it is read again, later each time.
+    fn was_read(&mut self, subscription: Subscription, failure: Option<&str>) {
+        let Some(failure) = failure else {
+            self.failures.remove(&subscription);
+            return;
+        };
+        if !self.known.wants(&subscription) {
+            return;
+        }
+        let failures = self.failures.entry(subscription.clone()).or_insert(0);
+        let pause = RETRY_PAUSE.saturating_mul(1 << (*failures).min(16)).min(RETRY_PAUSE_MAX);
+        *failures = failures.saturating_add(1);
+        tracing::warn!(?subscription, failure, ?pause, "wanted markets could not be read");
+        self.due.insert(subscription, self.clock.now() + pause);
+    }
+
+    fn publish_all(&self, markets: Vec<Arc<Market>>, now: Timestamp) {
+        for market in markets {
+            self.publish.publish(Message::Market(market), now);
+        }
+    }
+
+    /// Tells the session which books to follow, if they changed.
+    fn tell_session(&self) {
+        let followed = self.known.followed();
+        self.markets.send_if_modified(|markets| {
+            let is_changed = **markets != followed;
+            if is_changed {
+                *markets = Arc::new(followed);
+            }
+            is_changed
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

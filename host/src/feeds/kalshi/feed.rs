@@ -1,0 +1,93 @@
+//! [`Feed`]: session and catalog, put together.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use hotpit_rt::{Clock, Entropy};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::catalog::{Catalog, LeagueNames, STEPS_CAPACITY};
+use super::session::Session;
+use super::settings::Settings;
+use super::stats::FeedStats;
+use crate::desk::DeskSender;
+use crate::feeds::{Publish, Wanted};
+use crate::kalshi::{Client, Transport};
+use crate::model::League;
+
+/// The Kalshi feed. With a key it follows the WebSocket; without one it polls what is public
+/// over REST.
+pub struct Feed<T, P> {
+    /// How to follow.
+    pub settings: Settings,
+    /// The REST client; its credentials sign the handshake.
+    pub client: Arc<Client<T>>,
+    /// Where the messages go.
+    pub publish: Arc<P>,
+    /// Where reports on our orders go.
+    pub desk: DeskSender,
+    /// What to follow.
+    pub wanted: Wanted,
+    /// How Kalshi names the leagues; none: a league that is not known.
+    pub leagues: fn(&League) -> Option<LeagueNames>,
+    /// What the feed tells of itself.
+    pub stats: Arc<FeedStats>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// For the pauses between tries.
+    pub entropy: Entropy,
+}
+
+impl<T: Transport, P: Publish + 'static> Feed<T, P> {
+    /// Runs until `shutdown`. At its end every book it followed is published as stale.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (steps, received_steps) = mpsc::channel(STEPS_CAPACITY);
+        let (markets, followed) = watch::channel(Arc::new(BTreeSet::new()));
+        let catalog = Catalog::new(
+            self.settings.clone(),
+            Arc::clone(&self.client),
+            Arc::clone(&self.publish),
+            self.leagues,
+            self.wanted.watch(),
+            received_steps,
+            markets,
+            self.clock,
+        );
+        let Some(credentials) = self.client.credentials() else {
+            tracing::warn!("without an api key there is no WebSocket");
+            tokio::select! {
+                biased;
+                () = shutdown => {}
+                () = catalog.run() => {}
+            }
+            return;
+        };
+        let session = Session {
+            settings: self.settings,
+            client: self.client,
+            credentials,
+            publish: self.publish,
+            stats: self.stats,
+            desk: self.desk,
+            catalog: steps,
+            markets: followed,
+            clock: self.clock,
+            entropy: self.entropy,
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let catalog = async {
+            tokio::select! {
+                biased;
+                () = shutdown => {}
+                () = catalog.run() => {}
+            }
+            // The session may have ended already.
+            let _ = stop.send(());
+        };
+        let session = session.run(async {
+            let _ = stopped.await;
+        });
+        tokio::join!(catalog, session);
+    }
+}

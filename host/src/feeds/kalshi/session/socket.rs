@@ -1,0 +1,63 @@
+//! Opening the WebSocket: address, TLS, signed handshake.
+
+use hotpit_rt::{Clock, net};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use super::Restart;
+use crate::kalshi::{Credentials, Method};
+
+/// The largest message. Kalshi: 64 MiB.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<net::TcpStream>>;
+
+/// Connects and shakes hands. The signature is made here, at each try: it carries the time.
+pub(super) async fn open(
+    url: &str,
+    credentials: &Credentials,
+    clock: Clock,
+) -> Result<Socket, Restart> {
+    let mut request = url.into_client_request().map_err(|error| describe(&error))?;
+    let uri = request.uri();
+    let is_tls = uri.scheme_str() == Some("wss");
+    let host = uri.host().ok_or_else(|| Restart(format!("no host in {url}")))?;
+    // An address of IP version 6 stands in brackets.
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    let signed = credentials
+        .sign(clock.now(), Method::Get, uri.path())
+        .map_err(|error| Restart(error.to_string()))?;
+    request.headers_mut().extend(signed.into_headers());
+    let stream = net::connect(&host, port)
+        .await
+        .map_err(|error| Restart(format!("{host}:{port}: {error}")))?;
+    if is_tls {
+        // The process may have no default yet; if it has one, that one stays.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let (socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok(socket)
+}
+
+/// What went wrong, in words that help.
+pub(super) fn describe(error: &Error) -> Restart {
+    Restart(match error {
+        Error::Http(answer) => match answer.status().as_u16() {
+            status @ (401 | 403) => format!(
+                "the handshake was refused with status {status}: check the key, its environment \
+                 and this machine's clock"
+            ),
+            status => format!("the handshake was answered with status {status}"),
+        },
+        Error::ConnectionClosed | Error::AlreadyClosed => "the connection was closed".to_owned(),
+        other => other.to_string(),
+    })
+}

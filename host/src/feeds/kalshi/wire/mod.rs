@@ -1,0 +1,23 @@
+//! Frames of Kalshi's WebSocket.
+//!
+//! One pass over the text: the type stands before the body, so the body is read straight into
+//! what it is. Where a peer writes the body first, the text is read twice. What is not known is
+//! ignored (fields) or named (types); a body that cannot be read leaves the frame's number
+//! readable, so that its loss is known. Source: Kalshi, AsyncAPI; `kalshi.md` of the project.
+//!
+//! What it promises: no bytes make it panic, and nothing is guessed: a frame without a price is
+//! an error, never a frame with price zero.
+
+mod body;
+mod command;
+mod frame;
+
+pub use body::{
+    Delta, EventCreated, EventFees, Failure, Leg, Lifecycle, LifecycleStep, NoScale, Snapshot,
+    Trade,
+};
+pub use command::{Channel, Command, UpdateAction};
+pub use frame::{Body, Frame, Header, WireError, parse};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! [`Client`]: the calls of Kalshi's REST API.
+//!
+//! - here: how a call is signed, paced, sent, and for reads tried again.
+//! - [`markets`]: what is public: markets, events, series, milestones, trades, status.
+//! - [`orders`]: the desk's [`Venue`](crate::desk::venue::Venue).
+//! - [`upkeep`]: what runs beside the calls: ready signatures, warm connections, limits.
+
+mod markets;
+mod orders;
+mod query;
+mod ready;
+mod upkeep;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hotpit_rt::{Backoff, Clock, Entropy};
+pub use query::Query;
+use serde::de::DeserializeOwned;
+
+use self::ready::ReadySignature;
+use super::auth::{Credentials, KeyError, SignedHeaders};
+use super::http::{Method, Request, Response, Transport, TransportError};
+use super::limits::{Bill, Limits};
+use super::settings::Settings;
+use super::wire::error::{Refusal, shown};
+use crate::desk::venue::ReadError;
+
+/// Where an order is placed: the one path whose signature is kept ready.
+const ORDERS: &str = "/portfolio/events/orders";
+
+/// The pause before a read is tried the second time; it doubles from there.
+const RETRY_BASE: Duration = Duration::from_millis(200);
+/// The longest pause before a read is tried again.
+const RETRY_CAP: Duration = Duration::from_secs(2);
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// There is no such thing (404).
+    #[error("not found: {0}")]
+    NotFound(Refusal),
+    /// The exchange refused.
+    #[error("status {status}: {refusal}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// There was no answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The answer is not what it should be.
+    #[error("status {status}, and the answer cannot be read: {reason}: {body}")]
+    Unreadable {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        reason: String,
+        /// How it begins.
+        body: String,
+    },
+    /// The rate limit leaves no room, and would not for longer than a call may wait.
+    #[error("not sent: the rate limit leaves no room for {} ms", .0.as_millis())]
+    RateLimited(Duration),
+    /// There is no key.
+    #[error("not sent: there is no api key")]
+    NoKey,
+    /// The request could not be signed.
+    #[error("not sent: {0}")]
+    Signing(#[from] KeyError),
+    /// A listing does not end: its cursor came back, or it has too many pages.
+    #[error("the listing does not end: {0}")]
+    Endless(String),
+}
+
+impl CallError {
+    /// The error as the desk takes it.
+    #[must_use]
+    pub fn of(self, call: &'static str) -> ReadError {
+        ReadError { call, reason: self.to_string() }
+    }
+
+    /// Whether a read is worth another try.
+    const fn is_passing(&self) -> bool {
+        match self {
+            Self::Transport(_) => true,
+            Self::Refused { status, .. } => *status >= 500 || *status == 429,
+            Self::NotFound(_)
+            | Self::Unreadable { .. }
+            | Self::RateLimited(_)
+            | Self::NoKey
+            | Self::Signing(_)
+            | Self::Endless(_) => false,
+        }
+    }
+}
+
+/// Kalshi's REST API. With credentials it is the desk's venue as well; without, it reads what
+/// is public.
+#[derive(Debug)]
+pub struct Client<T> {
+    transport: T,
+    credentials: Option<Arc<Credentials>>,
+    settings: Settings,
+    clock: Clock,
+    entropy: Entropy,
+    /// The part of every path that is the API's version: `/trade-api/v2`.
+    base: String,
+    limits: Arc<Mutex<Limits>>,
+    ready: Arc<ReadySignature>,
+}
+
+impl<T: Transport> Client<T> {
+    /// A client of the API at the settings' address.
+    #[must_use]
+    pub fn new(
+        transport: T,
+        credentials: Option<Credentials>,
+        settings: Settings,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        let base = reqwest::Url::parse(&settings.rest_url)
+            .map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned());
+        let limits = Limits::basic(clock.now(), settings.cancel_reserve_tokens);
+        Self {
+            transport,
+            credentials: credentials.map(Arc::new),
+            settings,
+            clock,
+            entropy,
+            base,
+            limits: Arc::new(Mutex::new(limits)),
+            ready: Arc::default(),
+        }
+    }
+
+    /// The same account over other connections: limits and ready signatures are shared, because
+    /// they are the account's; connections are not, because each lives on the runtime that opened
+    /// it, and an order must not wait for another thread.
+    #[must_use]
+    pub fn over<U>(&self, transport: U) -> Client<U> {
+        Client {
+            transport,
+            credentials: self.credentials.clone(),
+            settings: self.settings.clone(),
+            clock: self.clock,
+            entropy: self.entropy,
+            base: self.base.clone(),
+            limits: Arc::clone(&self.limits),
+            ready: Arc::clone(&self.ready),
+        }
+    }
+
+    /// Whether there is a key: without one nothing can be sent, and the account not be read.
+    #[must_use]
+    pub const fn has_key(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// The key, for the WebSocket's handshake.
+    #[must_use]
+    pub fn credentials(&self) -> Option<Arc<Credentials>> {
+        self.credentials.clone()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The clock that requests are signed by.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the tokens of a request, waiting at most `longest`.
+    async fn pace(&self, bill: Bill, longest: Duration) -> Result<(), CallError> {
+        let mut left = longest;
+        loop {
+            let taken = self.limits().take(bill, self.clock.now());
+            let Err(wait) = taken else { return Ok(()) };
+            if wait > left {
+                return Err(CallError::RateLimited(wait));
+            }
+            left -= wait;
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// The signature for a request; none without a key. RSA is signed on a thread for blocking
+    /// work: it takes longer than everything else on the way to the socket.
+    async fn sign(&self, method: Method, path: &str) -> Result<Option<SignedHeaders>, CallError> {
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let now = self.clock.now();
+        if !credentials.signer().is_slow() {
+            return Ok(Some(credentials.sign(now, method, path)?));
+        }
+        let (credentials, path) = (Arc::clone(credentials), path.to_owned());
+        let signing = tokio::task::spawn_blocking(move || credentials.sign(now, method, &path));
+        Ok(Some(signing.await.map_err(|_| KeyError::Signing)??))
+    }
+
+    /// Takes note of a refusal for the rate limit.
+    fn note_refusal(&self, bill: Bill, response: &Response) {
+        if response.status == 429 {
+            self.limits().refused(bill, self.clock.now());
+        }
+    }
+
+    /// Reads: paced, signed where there is a key, tried again while the failure may pass.
+    async fn get<R: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<R, CallError> {
+        let tokens = self.limits().costs().read;
+        let bill = Bill::Read { tokens };
+        let wait = Duration::from_millis(self.settings.read_wait_ms);
+        let mut backoff =
+            Backoff::new(RETRY_BASE, RETRY_CAP, self.entropy.rng("kalshi.client.read"));
+        loop {
+            self.pace(bill, wait).await?;
+            let error = match self.get_once(path, query, bill).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let delay = backoff.next_delay();
+            if !error.is_passing() || backoff.attempt() >= self.settings.read_attempts {
+                return Err(error);
+            }
+            tracing::debug!(path, %error, "read failed, will be tried again");
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn get_once<R: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Query,
+        bill: Bill,
+    ) -> Result<R, CallError> {
+        let path = format!("{}{path}", self.base);
+        let signed = self.sign(Method::Get, &path).await?;
+        let request = Request {
+            method: Method::Get,
+            path,
+            query: query.as_str().to_owned(),
+            signed,
+            body: None,
+            timeout: self.settings.read_timeout(),
+        };
+        let response = self.transport.send(request).await?;
+        self.note_refusal(bill, &response);
+        decode(&response)
+    }
+
+    /// Reads a listing to its end. `page` takes the items out of an answer and gives the next
+    /// cursor.
+    async fn get_pages<R: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut query: Query,
+        mut page: impl FnMut(R) -> Option<String>,
+    ) -> Result<(), CallError> {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..self.settings.pages_max {
+            let answer = self.get(path, &query).await?;
+            let Some(cursor) = page(answer).filter(|cursor| !cursor.is_empty()) else {
+                return Ok(());
+            };
+            if !seen.insert(cursor.clone()) {
+                return Err(CallError::Endless(format!("{path} gave the cursor {cursor} twice")));
+            }
+            query.set("cursor", &cursor);
+        }
+        Err(CallError::Endless(format!("{path} has more than {} pages", self.settings.pages_max)))
+    }
+}
+
+/// The answer in a response, or why there is none. A success that holds an error is an error.
+fn decode<R: DeserializeOwned>(response: &Response) -> Result<R, CallError> {
+    let Response { status, body } = response;
+    let status = *status;
+    if !(200..300).contains(&status) {
+        let refusal = Refusal::read(body);
+        return Err(match status {
+            404 => CallError::NotFound(refusal),
+            _ => CallError::Refused { status, refusal },
+        });
+    }
+    serde_json::from_slice(body).map_err(|error| match Refusal::in_json(body) {
+        Some(refusal) => CallError::Refused { status, refusal },
+        None => CallError::Unreadable { status, reason: error.to_string(), body: shown(body) },
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,216 @@
+//! A scripted transport, and the tests of reads.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hotpit_units::Timestamp;
+
+use super::*;
+use crate::kalshi::auth::{Signer, tests::ed25519};
+
+/// The answer to one request.
+pub(crate) type Answer = Result<Response, TransportError>;
+
+/// Answers by script, and remembers what was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    answers: Mutex<BTreeMap<String, VecDeque<Answer>>>,
+    sent: Mutex<Vec<Request>>,
+}
+
+impl Fake {
+    /// Answers this call (`GET /markets`, the API's version left out, the query alone if there
+    /// is one given) so; several answers to one call come in turn, and the last one stays.
+    pub(crate) fn on(&self, call: &str, answer: Answer) {
+        self.answers.lock().unwrap().entry(call.to_owned()).or_default().push_back(answer);
+    }
+
+    pub(crate) fn json(&self, call: &str, json: &str) {
+        self.on(call, status(200, json));
+    }
+
+    /// Forgets the answers to this call.
+    pub(crate) fn clear(&self, call: &str) {
+        self.answers.lock().unwrap().remove(call);
+    }
+
+    /// What was asked, without the API's version.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.sent.lock().unwrap().iter().map(call).collect()
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Request> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+pub(crate) fn status(status: u16, body: &str) -> Answer {
+    Ok(Response { status, body: body.as_bytes().to_vec() })
+}
+
+fn call(request: &Request) -> String {
+    let path = request.path.strip_prefix("/trade-api/v2").unwrap_or(&request.path);
+    let mark = if request.query.is_empty() { "" } else { "?" };
+    format!("{} {path}{mark}{}", request.method.as_str(), request.query)
+}
+
+impl Transport for Arc<Fake> {
+    async fn send(&self, request: Request) -> Answer {
+        let call = call(&request);
+        self.sent.lock().unwrap().push(request);
+        let mut answers = self.answers.lock().unwrap();
+        let path = call.split('?').next().unwrap();
+        let key = if answers.contains_key(&call) { call.as_str() } else { path };
+        match answers.get_mut(key) {
+            Some(script) if script.len() > 1 => script.pop_front().unwrap(),
+            Some(script) => script.front().cloned().unwrap(),
+            None => status(404, r#"{"error":{"code":"not_found","message":"not found"}}"#),
+        }
+    }
+}
+
+pub(crate) fn client(fake: &Arc<Fake>) -> Client<Arc<Fake>> {
+    with_settings(fake, Settings::default())
+}
+
+pub(crate) fn with_settings(fake: &Arc<Fake>, settings: Settings) -> Client<Arc<Fake>> {
+    let credentials = Credentials::new("id", Signer::from_pem(&ed25519().0).unwrap()).unwrap();
+    let clock = Clock::simulated(Timestamp::from_secs(1_700_000_000));
+    Client::new(Arc::clone(fake), Some(credentials), settings, clock, Entropy::seeded(7))
+}
+
+#[tokio::test]
+async fn a_read_is_tried_again_while_the_failure_may_pass() {
+    let fake = Arc::new(Fake::default());
+    fake.on("GET /exchange/status", status(503, "upstream"));
+    fake.on("GET /exchange/status", Err(TransportError::NoAnswer("reset".into())));
+    fake.json("GET /exchange/status", r#"{"exchange_active":true,"trading_active":false}"#);
+    let status = client(&fake).exchange_status().await.unwrap();
+    assert!(status.exchange_active && !status.trading_active);
+    assert_eq!(fake.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn a_read_gives_up_after_the_attempts_of_the_settings() {
+    let fake = Arc::new(Fake::default());
+    fake.on("GET /exchange/status", status(500, ""));
+    let error = client(&fake).exchange_status().await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { status: 500, .. }), "{error}");
+    assert_eq!(fake.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_asked_again() {
+    let fake = Arc::new(Fake::default());
+    fake.on("GET /series/S", status(400, r#"{"msg":"bad"}"#));
+    assert!(client(&fake).series("S").await.is_err());
+    assert!(matches!(client(&fake).event("E").await.unwrap_err(), CallError::NotFound(_)));
+    assert_eq!(fake.calls(), ["GET /series/S", "GET /events/E?with_nested_markets=true"]);
+}
+
+#[tokio::test]
+async fn a_success_that_holds_an_error_is_an_error() {
+    let fake = Arc::new(Fake::default());
+    fake.json("GET /series/S", r#"{"error":{"code":"deprecated","message":"gone"}}"#);
+    let error = client(&fake).series("S").await.unwrap_err();
+    assert_eq!(error.to_string(), "status 200: deprecated: gone");
+}
+
+#[tokio::test]
+async fn a_listing_is_read_to_its_end() {
+    let fake = Arc::new(Fake::default());
+    let market =
+        |ticker: &str| format!(r#"{{"ticker":"{ticker}","event_ticker":"E","status":"active"}}"#);
+    let first = format!(r#"{{"markets":[{}],"cursor":"next page"}}"#, market("A"));
+    fake.json("GET /markets?tickers=A,B&limit=1000", &first);
+    let second = format!(r#"{{"markets":[{}],"cursor":""}}"#, market("B"));
+    fake.json("GET /markets?tickers=A,B&limit=1000&cursor=next%20page", &second);
+    let markets = client(&fake).markets(&["A".into(), "B".into()]).await.unwrap();
+    let tickers: Vec<_> = markets.iter().map(|market| &*market.ticker).collect();
+    assert_eq!(tickers, ["A", "B"]);
+}
+
+#[tokio::test]
+async fn a_cursor_that_comes_back_ends_the_listing_with_an_error() {
+    let fake = Arc::new(Fake::default());
+    fake.json("GET /milestones", r#"{"milestones":[],"cursor":"same"}"#);
+    let error = client(&fake).milestones_of_event("E").await.unwrap_err();
+    assert!(matches!(error, CallError::Endless(_)), "{error}");
+    assert_eq!(fake.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn reads_wait_for_the_rate_limit_and_not_for_ever() {
+    let fake = Arc::new(Fake::default());
+    fake.json("GET /exchange/status", r#"{"exchange_active":true,"trading_active":true}"#);
+    let client = client(&fake);
+    let started = client.clock().now();
+    for _ in 0..62 {
+        client.exchange_status().await.unwrap();
+    }
+    // 600 tokens at once, then 200 a second: two reads of 10 more than there are.
+    assert!(client.clock().now().since(started) >= Duration::from_millis(100));
+    let settings = Settings { read_wait_ms: 10, ..Settings::default() };
+    let client = with_settings(&fake, settings);
+    client.limits().refused(Bill::Read { tokens: 10 }, client.clock.now());
+    let error = client.exchange_status().await.unwrap_err();
+    assert!(matches!(error, CallError::RateLimited(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_path_is_signed_without_the_query() {
+    use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+    use base64::Engine;
+
+    let (pem, public) = ed25519();
+    let fake = Arc::new(Fake::default());
+    fake.json("GET /milestones", r#"{"milestones":null}"#);
+    let credentials = Credentials::new("id", Signer::from_pem(&pem).unwrap()).unwrap();
+    let clock = Clock::simulated(Timestamp::from_secs(1_700_000_000));
+    let settings = Settings::default();
+    let client =
+        Client::new(Arc::clone(&fake), Some(credentials), settings, clock, Entropy::seeded(1));
+    client.milestones("football_game", Timestamp::from_secs(1_700_000_000)).await.unwrap();
+    let request = fake.sent().remove(0);
+    assert_eq!(
+        request.query,
+        "type=football_game&limit=500&minimum_start_date=2023-11-14T22%3A13%3A20Z"
+    );
+    let [_, (_, signed_at), (_, signature)] = request.signed.unwrap().into_headers();
+    let signed_at = signed_at.to_str().unwrap();
+    let signature = base64::engine::general_purpose::STANDARD.decode(signature).unwrap();
+    UnparsedPublicKey::new(&ED25519, public)
+        .verify(format!("{signed_at}GET/trade-api/v2/milestones").as_bytes(), &signature)
+        .unwrap();
+}
+
+#[tokio::test]
+async fn without_a_key_the_public_is_read_and_nothing_is_sent() {
+    let fake = Arc::new(Fake::default());
+    fake.json("GET /exchange/status", r#"{"exchange_active":true,"trading_active":true}"#);
+    let clock = Clock::simulated(Timestamp::from_secs(1));
+    let client =
+        Client::new(Arc::clone(&fake), None, Settings::default(), clock, Entropy::seeded(1));
+    client.exchange_status().await.unwrap();
+    assert!(fake.sent()[0].signed.is_none());
+}
+
+#[tokio::test]
+async fn trades_come_oldest_first_without_block_trades() {
+    let fake = Arc::new(Fake::default());
+    let trade = |id: &str, time: &str, block: bool| {
+        format!(
+            r#"{{"trade_id":"{id}","ticker":"M","count_fp":"1.00","yes_price_dollars":"0.5",
+                "taker_outcome_side":"no","created_time":"{time}","is_block_trade":{block}}}"#
+        )
+    };
+    let page = [
+        trade("c", "2026-01-01T00:00:03Z", false),
+        trade("b", "2026-01-01T00:00:02Z", true),
+        trade("a", "2026-01-01T00:00:01Z", false),
+        "{}".to_owned(),
+    ];
+    fake.json("GET /markets/trades", &format!(r#"{{"trades":[{}]}}"#, page.join(",")));
+    let trades = client(&fake).trades(Some("M"), Timestamp::EPOCH).await.unwrap();
+    let ids: Vec<_> = trades.iter().map(|trade| &*trade.trade_id).collect();
+    assert_eq!(ids, ["a", "c"]);
+}

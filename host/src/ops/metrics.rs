@@ -1,0 +1,218 @@
+//! The [`Status`] as Prometheus text. Names are `hotpit_<noun>_<unit>`, with `_total` where a
+//! number only grows.
+
+use std::fmt::Write;
+
+use super::status::{AgentLine, AgentPhase, Status, StreamLine, StreamPhase};
+
+/// Writes the metrics of a status.
+pub(super) fn render(status: &Status) -> String {
+    let mut page = Page::default();
+    host(&mut page, status);
+    desk(&mut page, status);
+    agents(&mut page, &status.agents);
+    streams(&mut page, &status.streams);
+    for counter in &status.counters {
+        let labels: Vec<(&str, &str)> =
+            counter.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        page.family(&counter.name, "counter", &counter.help);
+        page.sample(&counter.name, &labels, counter.value);
+    }
+    page.text
+}
+
+fn host(page: &mut Page, status: &Status) {
+    page.family("hotpit_build_info", "gauge", "The version of the host.");
+    page.sample("hotpit_build_info", &[("version", &status.version), ("venue", &status.venue)], 1);
+    page.gauge(
+        "hotpit_start_time_seconds",
+        "When the host started, since 1970.",
+        status.started.as_secs(),
+    );
+    page.gauge(
+        "hotpit_sends_orders",
+        "1: orders go to the exchange; 0: they are only logged.",
+        u8::from(status.sends_orders),
+    );
+    page.counter("hotpit_events_total", "Messages that came out of the bus.", status.events);
+}
+
+fn desk(page: &mut Page, status: &Status) {
+    let desk = &status.desk;
+    page.gauge("hotpit_halted", "1: no new orders.", u8::from(desk.halted.is_some()));
+    page.gauge(
+        "hotpit_ready",
+        "1: the desk knows the exchange's state well enough to trade.",
+        u8::from(desk.not_ready.is_none()),
+    );
+    page.counter("hotpit_intents_total", "Intents of agents.", desk.intents);
+    page.counter(
+        "hotpit_intents_denied_total",
+        "Intents that the risk manager denied.",
+        desk.denied,
+    );
+    page.counter("hotpit_orders_sent_total", "Orders sent.", desk.orders);
+    page.counter("hotpit_fills_total", "Fills received.", desk.fills);
+    page.gauge("hotpit_orders_working", "Orders that may still trade.", desk.working.len());
+    page.gauge("hotpit_orders_unknown", "Orders whose outcome is not known.", desk.unknown);
+    page.gauge("hotpit_cash_dollars", "Free cash.", desk.cash);
+    page.gauge("hotpit_realized_dollars", "Profit and loss of what was closed.", desk.realized);
+    if let Some(unrealized) = desk.unrealized {
+        let help = "Profit and loss of open positions at the mid.";
+        page.gauge("hotpit_unrealized_dollars", help, unrealized);
+    }
+    page.gauge("hotpit_fees_dollars", "Fees paid.", desk.fees);
+    page.family("hotpit_position_contracts", "gauge", "Position; more than zero is long YES.");
+    for line in &desk.positions {
+        let agent = line.agent.as_ref().map_or("", |agent| agent.as_str());
+        let labels = [("agent", agent), ("market", &*line.ticker)];
+        page.sample("hotpit_position_contracts", &labels, line.quantity);
+    }
+}
+
+/// A number of each agent: name, kind, help, and where it is.
+type OfAgent = (&'static str, &'static str, &'static str, fn(&AgentLine) -> u64);
+
+fn agents(page: &mut Page, agents: &[AgentLine]) {
+    let numbers: [OfAgent; 8] = [
+        ("hotpit_agent_running", "gauge", "1: it is given events.", |agent| {
+            u64::from(agent.phase == AgentPhase::Running)
+        }),
+        ("hotpit_agent_events_total", "counter", "Events given to it.", |agent| agent.events),
+        ("hotpit_agent_calls_total", "counter", "Calls made to it.", |agent| agent.calls),
+        ("hotpit_agent_actions_total", "counter", "Actions taken from it.", |agent| agent.actions),
+        ("hotpit_agent_dropped_total", "counter", "Events it was too slow for.", |agent| {
+            agent.dropped
+        }),
+        ("hotpit_agent_failures_total", "counter", "Calls that failed.", |agent| agent.failures),
+        ("hotpit_agent_swaps_total", "counter", "Times its code was replaced.", |agent| {
+            agent.swaps
+        }),
+        ("hotpit_agent_memory_bytes", "gauge", "Its memory.", |agent| agent.memory_bytes),
+    ];
+    for (name, kind, help, number) in numbers {
+        page.family(name, kind, help);
+        for agent in agents {
+            page.sample(name, &[("agent", agent.agent.as_str())], number(agent));
+        }
+    }
+}
+
+/// A number of each stream: name, kind, help, and where it is.
+type OfStream = (&'static str, &'static str, &'static str, fn(&StreamLine) -> u64);
+
+fn streams(page: &mut Page, streams: &[StreamLine]) {
+    let numbers: [OfStream; 4] = [
+        ("hotpit_stream_up", "gauge", "1: it can be relied on.", |stream| {
+            u64::from(stream.phase == StreamPhase::Up)
+        }),
+        ("hotpit_stream_messages_total", "counter", "Messages received.", |stream| stream.messages),
+        ("hotpit_stream_reconnects_total", "counter", "Connections made again.", |stream| {
+            stream.reconnects
+        }),
+        ("hotpit_stream_gaps_total", "counter", "Times that messages were missing.", |stream| {
+            stream.gaps
+        }),
+    ];
+    for (name, kind, help, number) in numbers {
+        page.family(name, kind, help);
+        for stream in streams {
+            page.sample(name, &[("stream", &stream.stream)], number(stream));
+        }
+    }
+}
+
+/// A page in Prometheus' text format.
+#[derive(Default)]
+struct Page {
+    text: String,
+    family: String,
+}
+
+impl Page {
+    fn counter(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, "counter", help);
+        self.sample(name, &[], value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+
+    /// Opens a family; once for samples of one name that follow each other.
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        if self.family != name {
+            name.clone_into(&mut self.family);
+            // Writing to a string does not fail.
+            let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        }
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.text.push_str(name);
+        for (index, (label, text)) in labels.iter().enumerate() {
+            self.text.push(if index == 0 { '{' } else { ',' });
+            let _ = write!(self.text, "{label}=\"{}\"", escape(text));
+        }
+        self.text.push_str(if labels.is_empty() { " " } else { "} " });
+        let _ = writeln!(self.text, "{value}");
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status::Counter;
+    use super::*;
+    use crate::desk::PositionLine;
+    use crate::units::{Dollars, Price, Quantity};
+
+    #[test]
+    fn each_family_is_opened_once_and_labels_are_escaped() {
+        let mut status = Status { events: 42, ..Status::default() };
+        status.desk.cash = Dollars::from_raw(12_345_678);
+        for agent in [Some("maker".into()), None] {
+            status.desk.positions.push(PositionLine {
+                agent,
+                ticker: "KX-\"1\"".into(),
+                quantity: Quantity::from_raw(-150),
+                average_price: Price::from_cents(55),
+                mark: None,
+                realized: Dollars::ZERO,
+                unrealized: None,
+                fees: Dollars::ZERO,
+            });
+        }
+        for (reason, value) in [("slow", 1), ("old", 2)] {
+            status.counters.push(Counter {
+                name: "hotpit_messages_dropped_total".into(),
+                help: "Messages dropped.".into(),
+                labels: vec![("reason".into(), reason.into())],
+                value,
+            });
+        }
+        let text = render(&status);
+        for line in [
+            "hotpit_events_total 42",
+            "hotpit_cash_dollars 12.345678",
+            "hotpit_position_contracts{agent=\"maker\",market=\"KX-\\\"1\\\"\"} -1.50",
+            "hotpit_position_contracts{agent=\"\",market=\"KX-\\\"1\\\"\"} -1.50",
+            "hotpit_messages_dropped_total{reason=\"slow\"} 1",
+            "hotpit_messages_dropped_total{reason=\"old\"} 2",
+            "hotpit_ready 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        let mut families: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let all = families.len();
+        families.sort_unstable();
+        families.dedup();
+        assert_eq!(families.len(), all);
+        assert!(!text.contains("hotpit_unrealized_dollars"), "what is not known is not shown");
+    }
+}

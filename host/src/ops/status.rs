@@ -1,0 +1,279 @@
+//! [`Status`]: how a running host stands, as plain values that travel as JSON.
+
+use std::fmt;
+
+use hotpit_units::{Dollars, Quantity, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::desk::Report;
+use crate::model::AgentId;
+
+/// How a running host stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the host.
+    pub version: String,
+    /// The exchange, as the configuration names it.
+    pub venue: String,
+    /// Whether orders go to the exchange, or are only logged.
+    pub sends_orders: bool,
+    /// When the host started.
+    pub started: Timestamp,
+    /// When this was true.
+    pub now: Timestamp,
+    /// Messages that came out of the bus.
+    pub events: u64,
+    /// The agents, by name.
+    pub agents: Vec<AgentLine>,
+    /// The connections to the outside.
+    pub streams: Vec<StreamLine>,
+    /// What else is counted, for `/metrics`.
+    pub counters: Vec<Counter>,
+    /// What the desk knows.
+    pub desk: Report,
+}
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentLine {
+    /// The name of its file, without `.wasm`.
+    pub agent: AgentId,
+    /// The version it gives itself.
+    pub version: String,
+    /// Where it is in its life.
+    pub phase: AgentPhase,
+    /// Why it is there, where there is something to say.
+    pub reason: Option<String>,
+    /// How many markets it hears of.
+    pub markets: u64,
+    /// Events given to it.
+    pub events: u64,
+    /// Calls made to it.
+    pub calls: u64,
+    /// Actions taken from it.
+    pub actions: u64,
+    /// Events that it was too slow for.
+    pub dropped: u64,
+    /// Times that it trapped, ran out of time or out of memory.
+    pub failures: u64,
+    /// How often its code was replaced while it ran.
+    pub swaps: u64,
+    /// Its memory, in bytes.
+    pub memory_bytes: u64,
+    /// Half of its calls took at most this long, in nanoseconds.
+    pub call_p50_ns: u64,
+    /// 99 of 100 calls took at most this long, in nanoseconds.
+    pub call_p99_ns: u64,
+}
+
+/// Where an agent is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentPhase {
+    /// Its file is being compiled or started.
+    Loading,
+    /// It is given events.
+    Running,
+    /// It failed and is started again soon.
+    Restarting,
+    /// It failed too often, or its file cannot be loaded: it stays out until its file changes.
+    Quarantined,
+}
+
+impl fmt::Display for AgentPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Loading => "loading",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Quarantined => "quarantined",
+        })
+    }
+}
+
+/// A connection to the outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamLine {
+    /// What it is: `kalshi`, `espn`, `redis`.
+    pub stream: String,
+    /// Whether it can be relied on.
+    pub phase: StreamPhase,
+    /// Why it is there, where there is something to say.
+    pub reason: Option<String>,
+    /// Messages received.
+    pub messages: u64,
+    /// Times that it had to connect again.
+    pub reconnects: u64,
+    /// Times that messages were found to be missing.
+    pub gaps: u64,
+    /// When the last message came.
+    pub last_message: Option<Timestamp>,
+}
+
+/// Whether a connection can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamPhase {
+    /// Not connected yet, for the first time or again.
+    Connecting,
+    /// Connected, and what it gives is fresh.
+    Up,
+    /// Connected, but silent or incomplete.
+    Stale,
+    /// Given up until something changes, such as wrong credentials.
+    Down,
+}
+
+impl fmt::Display for StreamPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Stale => "stale",
+            Self::Down => "down",
+        })
+    }
+}
+
+/// A number that only grows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// `hotpit_<noun>_<unit>_total`.
+    pub name: String,
+    /// What is counted, in a few words.
+    pub help: String,
+    /// What tells this from others of the same name, such as a reason.
+    pub labels: Vec<(String, String)>,
+    /// How many.
+    pub value: u64,
+}
+
+impl Status {
+    /// Why the host is not trading although it runs; empty: it is.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        let halted = self.desk.halted.iter().map(|reason| format!("halted: {reason}"));
+        let agents = self.desk.halted_agents.iter().map(|agent| format!("{agent} halted"));
+        let desk = self.desk.not_ready.iter().map(|reason| format!("not ready: {reason}"));
+        let streams = self.streams.iter().filter(|stream| stream.phase != StreamPhase::Up).map(
+            |StreamLine { stream, phase, reason, .. }| match reason {
+                Some(reason) => format!("{stream} {phase}: {reason}"),
+                None => format!("{stream} {phase}"),
+            },
+        );
+        halted.chain(desk).chain(streams).chain(agents).collect()
+    }
+
+    /// What is left to say at the end.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            events: self.events,
+            intents: self.desk.intents,
+            denied: self.desk.denied,
+            orders: self.desk.orders,
+            fills: self.desk.fills,
+            position: self.desk.positions.iter().map(|line| line.quantity).sum(),
+            realized: self.desk.realized,
+            unrealized: self.desk.unrealized,
+            fees: self.desk.fees,
+        }
+    }
+}
+
+/// What is left to say at the end of a run: `events=N intents=N …` on one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Messages that came out of the bus.
+    pub events: u64,
+    /// Intents of agents.
+    pub intents: u64,
+    /// Intents that the risk manager denied.
+    pub denied: u64,
+    /// Orders sent.
+    pub orders: u64,
+    /// Fills received.
+    pub fills: u64,
+    /// All positions added up, in contracts.
+    pub position: Quantity,
+    /// Profit and loss of what was closed, fees apart.
+    pub realized: Dollars,
+    /// Profit and loss of open positions at the mid, fees apart; none: a market cannot be priced.
+    pub unrealized: Option<Dollars>,
+    /// Fees paid.
+    pub fees: Dollars,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, intents, denied, orders, fills, position, realized, fees, .. } = self;
+        write!(f, "events={events} intents={intents} denied={denied} orders={orders} ")?;
+        write!(f, "fills={fills} position={position} realized={realized} ")?;
+        match self.unrealized {
+            Some(unrealized) => write!(f, "unrealized={unrealized} ")?,
+            None => write!(f, "unrealized=unknown ")?,
+        }
+        write!(f, "fees={fees}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_one_line_of_names_and_numbers() {
+        let mut summary = Summary {
+            events: 12_345,
+            intents: 20,
+            denied: 1,
+            orders: 19,
+            fills: 7,
+            position: Quantity::from_raw(-250),
+            realized: Dollars::from_raw(1_500_000),
+            unrealized: Some(Dollars::from_raw(-20_000)),
+            fees: Dollars::from_raw(70_100),
+        };
+        assert_eq!(
+            summary.to_string(),
+            "events=12345 intents=20 denied=1 orders=19 fills=7 position=-2.50 \
+             realized=1.500000 unrealized=-0.020000 fees=0.070100"
+        );
+        summary.unrealized = None;
+        assert!(summary.to_string().contains(" unrealized=unknown fees="));
+    }
+
+    #[test]
+    fn whatever_keeps_the_host_from_trading_is_named() {
+        let mut status = Status::default();
+        assert_eq!(status.troubles(), Vec::<String>::new());
+        status.desk.halted = Some("lunch".into());
+        status.desk.not_ready = Some("reading the account".into());
+        status.desk.halted_agents = vec!["maker".into()];
+        status.streams = vec![StreamLine {
+            stream: "kalshi".into(),
+            phase: StreamPhase::Connecting,
+            reason: Some("connection refused".into()),
+            messages: 0,
+            reconnects: 3,
+            gaps: 0,
+            last_message: None,
+        }];
+        assert_eq!(
+            status.troubles(),
+            [
+                "halted: lunch",
+                "not ready: reading the account",
+                "kalshi connecting: connection refused",
+                "maker halted"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_status_survives_json() {
+        let status = Status { version: "0.1.0".into(), events: 3, ..Status::default() };
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+    }
+}
