@@ -64,7 +64,8 @@ pub use record::{Journal, JournalError, Record, Recovered};
 pub use report::{OrderLine, PositionLine, Report};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
-pub use state::Desk;
+pub use shell::{Notify, Views, run};
+pub use state::{Desk, run_nonce};
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };

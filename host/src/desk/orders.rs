@@ -84,8 +84,12 @@ impl Order {
         self.agent == EXTERNAL
     }
 
-    /// Contracts that the exchange says were filled and no fill has come for.
+    /// Contracts that the exchange says were filled and no fill has come for. Of an order from
+    /// outside none is missing: some of its fills may be older than this host's knowledge of it.
     pub(super) fn missing(&self) -> Quantity {
+        if self.is_external() {
+            return Quantity::ZERO;
+        }
         Quantity::from_raw((self.filled - self.booked).raw().max(0))
     }
 
@@ -93,6 +97,8 @@ impl Order {
     pub(super) fn open(&self) -> Quantity {
         if self.state.is_final() {
             self.missing()
+        } else if self.is_external() {
+            self.remaining()
         } else {
             Quantity::from_raw((self.quantity - self.booked).raw().max(0))
         }

@@ -91,6 +91,8 @@ impl Desk {
             attempt: attempt + 1,
         };
         match outcome {
+            // It ended before the answer came, which then tells nothing new.
+            _ if order.state.is_final() => {}
             CancelOutcome::Canceled { reduced_by } if reduced_by.is_positive() => {
                 order.cancel = Cancel::Idle;
                 let filled = filled_of(order.quantity, reduced_by);
@@ -209,8 +211,7 @@ impl Desk {
             post_only: false,
             state: OrderState::Sent,
             filled: report.filled,
-            // Fills before this moment are part of the position that the exchange tells.
-            booked: report.filled,
+            booked: Quantity::ZERO,
             created: now,
             heard: now,
             cancel: Cancel::Idle,

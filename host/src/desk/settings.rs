@@ -65,14 +65,16 @@ impl Settings {
             problems.push(format!("desk.timing.read_lag_ms: must be at least {READ_LAG_MS_MIN}"));
         }
         if !(1_000..=3_600_000).contains(&timing.reconcile_every_ms) {
-            problems.push("desk.timing.reconcile_every_ms: must be from 1000 to 3600000".to_owned());
+            problems
+                .push("desk.timing.reconcile_every_ms: must be from 1000 to 3600000".to_owned());
         }
         if !(10..=1_000).contains(&timing.tick_ms) {
             problems.push("desk.timing.tick_ms: must be from 10 to 1000".to_owned());
         }
         if timing.fills_overlap_ms < timing.reconcile_every_ms {
             problems.push(
-                "desk.timing.fills_overlap_ms: must be at least desk.timing.reconcile_every_ms".to_owned(),
+                "desk.timing.fills_overlap_ms: must be at least desk.timing.reconcile_every_ms"
+                    .to_owned(),
             );
         }
         if timing.drain_ms > 60_000 {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
+use hotpit_rt::Rng;
 use hotpit_units::{Quantity, Timestamp};
+use rand::RngExt;
 
 use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
@@ -59,8 +61,7 @@ pub(super) struct Counts {
 
 impl Desk {
     /// A desk that goes on from where earlier runs were. `nonce` begins every client order id of
-    /// this run and must be unlike that of every other run, of this host and of any other on the
-    /// same account; at most 40 characters.
+    /// this run and must be unlike that of every other run: see [`run_nonce`].
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -353,6 +354,13 @@ impl FillIds {
             self.known.remove(&oldest);
         }
     }
+}
+
+/// The beginning of every client order id of a run: its number for people, and 64 random bits so
+/// that a lost journal, or another host on the same account, cannot lead to the same name twice.
+#[must_use]
+pub fn run_nonce(run: u64, rng: &mut Rng) -> String {
+    format!("hp{run}-{:016x}", rng.random::<u64>())
 }
 
 /// What may have been filled of an order that the exchange canceled after `reduced_by` was left.

@@ -117,6 +117,9 @@ impl Desk {
         self.sync.valid_from = now;
         self.sync.attempt = 0;
         self.sync.read_soon(now);
+        for key in self.orders.open_keys() {
+            self.retry_now(key, now);
+        }
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
     }

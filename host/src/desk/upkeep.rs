@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotpit_units::Timestamp;
 
 use super::io::{Outputs, Request};
-use super::orders::{OrderKey, Query};
+use super::orders::{Cancel, Order, OrderKey, Query};
 use super::state::Desk;
 
 /// How long a fill may be missing that the exchange has told of otherwise, before the account is
@@ -31,6 +31,17 @@ impl Desk {
         self.place_parked(now, out);
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
+    }
+
+    /// The exchange is there again: what waited for its next attempt need not wait any longer.
+    pub(super) fn retry_now(&mut self, key: OrderKey, now: Timestamp) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        if let Query::Due { .. } = order.query {
+            order.query = Query::Due { at: now, attempt: 0 };
+        }
+        if let Cancel::Due { .. } = order.cancel {
+            order.cancel = Cancel::Due { at: now, attempt: 0 };
+        }
     }
 
     fn send_query(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
@@ -66,9 +77,7 @@ impl Desk {
             .map(|(slot, _)| slot)
             .collect();
         for slot in orphaned {
-            let idle = |order: &super::orders::Order| {
-                order.agent == slot && order.cancel == super::orders::Cancel::Idle
-            };
+            let idle = |order: &Order| order.agent == slot && order.cancel == Cancel::Idle;
             self.cancel_where(idle, now, out);
         }
     }

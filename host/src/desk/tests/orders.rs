@@ -327,6 +327,57 @@ fn an_order_from_elsewhere_is_counted_and_never_touched() {
 }
 
 #[test]
+fn fills_of_an_order_from_elsewhere_are_not_counted_against_what_is_left_of_it() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 10, 1));
+    let mut foreign = reported(&sent, VenueOrderStatus::Resting, 0);
+    foreign.venue_order_id = "elsewhere".into();
+    foreign.client_order_id = None;
+    foreign.filled = contracts(2);
+    foreign.remaining = contracts(1);
+    floor.apply(Input::Order(foreign));
+    let counted = floor.desk.ledger.exposure();
+    // One of the two that the report had counted already.
+    let fill = VenueFill {
+        venue_order_id: "elsewhere".into(),
+        client_order_id: None,
+        ..filled(&sent, "f1", 1, START)
+    };
+    floor.apply(Input::Fill(fill));
+    assert_eq!(floor.differences(), Vec::<&str>::new());
+    assert_eq!(floor.desk.ledger.exposure(), counted + cents(10) * contracts(1));
+}
+
+#[test]
+fn an_answer_to_a_cancel_after_the_end_changes_nothing() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.act(&[Action::Cancel(OrderId(1))]);
+    floor.apply(Input::Fill(filled(&sent, "f1", 10, START)));
+    floor.apply(Input::Canceled { order: sent.key, outcome: CancelOutcome::NotFound });
+    assert!(floor.out.is_empty(), "{:?}", floor.out);
+    floor.pass(Duration::from_secs(2));
+    assert_eq!((floor.finds(), floor.cancels().len()), (0, 0));
+}
+
+#[test]
+fn questions_and_cancels_do_not_wait_when_the_exchange_is_back() {
+    let mut floor = Floor::open();
+    let sent = floor.place(bid(1, 50, 10));
+    floor.apply(lost(&sent));
+    for _ in 0..4 {
+        floor.pass(Duration::from_secs(20));
+        let error = super::super::ReadError { call: "GET", reason: "503".to_owned() };
+        floor.apply(Input::Found { order: sent.key, asked_at: floor.now, result: Err(error) });
+    }
+    floor.pass(Duration::from_secs(1));
+    assert_eq!(floor.finds(), 0, "it waits longer and longer");
+    floor.apply(Input::Connected);
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.finds(), 1);
+}
+
+#[test]
 fn what_was_not_sent_never_was_an_order() {
     let mut floor = Floor::open();
     let sent = floor.place(bid(1, 50, 10));

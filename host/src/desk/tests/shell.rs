@@ -339,7 +339,7 @@ fn orders_beyond_what_may_be_under_way_wait_and_are_not_sent_when_it_takes_too_l
 fn a_dry_run_decides_and_sends_nothing() {
     let dry = |exchange: Exchange| {
         let clock = exchange.clock;
-        DryRun::new(Some(exchange), clock, Dollars::ZERO)
+        DryRun::new(Some(Rc::new(exchange)), clock, Dollars::ZERO)
     };
     let report = with_desk(dry, |hand| async move {
         hand.get_ready().await;
