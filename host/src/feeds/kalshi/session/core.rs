@@ -10,16 +10,17 @@ use hotpit_units::Timestamp;
 
 use super::Restart;
 use super::books::Books;
-use super::channel::{Subscription, Tickers};
+use super::channel::Subscription;
 use super::reports::{CatalogLink, DeskLink};
-use super::trades::{TradeQuery, Trades};
 use crate::bus::{Message, Stale};
 use crate::desk::ToDesk;
 use crate::feeds::Publish;
+use crate::feeds::kalshi::Tickers;
 use crate::feeds::kalshi::catalog::Step;
 use crate::feeds::kalshi::sequence::{Order, Tracker};
 use crate::feeds::kalshi::settings::Settings;
 use crate::feeds::kalshi::stats::FeedStats;
+use crate::feeds::kalshi::trades::{TradeQuery, Trades};
 use crate::feeds::kalshi::wire::{
     Body, Channel, Delta, Frame, Header, NoScale, Snapshot, Trade, WireError, parse,
 };
