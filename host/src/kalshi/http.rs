@@ -195,3 +195,95 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use hotpit_rt::net::TcpListener;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn request(timeout: Duration) -> Request {
+        Request {
+            method: Method::Post,
+            path: "/trade-api/v2/portfolio/events/orders".into(),
+            query: "a=b%20c".into(),
+            signed: None,
+            body: Some(b"{}".to_vec()),
+            timeout,
+        }
+    }
+
+    fn transport(port: u16) -> HttpTransport {
+        let url = format!("http://127.0.0.1:{port}/trade-api/v2");
+        HttpTransport::new(&url, Duration::from_secs(1)).unwrap()
+    }
+
+    /// Sends one request to a peer that answers so; empty: it hangs up without an answer.
+    async fn exchange(answer: &'static str) -> (Result<Response, TransportError>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let peer = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = Vec::new();
+            while !read.ends_with(b"{}") {
+                stream.read_buf(&mut read).await.unwrap();
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(read).unwrap()
+        });
+        let response = transport(port).send(request(Duration::from_secs(10))).await;
+        (response, peer.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_out_whole_and_the_answer_comes_back() {
+        let answer = "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok";
+        let (response, sent) = exchange(answer).await;
+        assert_eq!(response, Ok(Response { status: 201, body: b"ok".to_vec() }));
+        let line = "POST /trade-api/v2/portfolio/events/orders?a=b%20c HTTP/1.1\r\n";
+        assert!(sent.starts_with(line), "{sent}");
+        assert!(sent.contains("content-type: application/json"), "{sent}");
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_proves_that_nothing_was_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = transport(port).send(request(Duration::from_secs(10))).await.unwrap_err();
+        assert!(matches!(error, TransportError::NotSent(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_hang_up_after_the_request_proves_nothing() {
+        for answer in
+            ["", "HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\nhalf", "noise\r\n\r\n"]
+        {
+            let (response, _) = exchange(answer).await;
+            assert!(matches!(response, Err(TransportError::NoAnswer(_))), "{answer}: {response:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_timeout_proves_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let sending = transport(port).send(request(Duration::from_millis(100))).await;
+        assert!(matches!(sending, Err(TransportError::NoAnswer(_))), "{sending:?}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let answer = "HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(exchange(answer).await.0.unwrap().status, 307);
+    }
+
+    #[test]
+    fn an_address_must_be_one() {
+        for url in ["", "exchange", "ftp://x/", "http://"] {
+            let made = HttpTransport::new(url, Duration::from_secs(1));
+            assert!(matches!(made, Err(BuildError::Address(_))), "{url}");
+        }
+    }
+}

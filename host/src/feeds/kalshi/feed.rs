@@ -1,13 +1,14 @@
 //! [`Feed`]: session and catalog, put together.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
 use hotpit_rt::{Clock, Entropy};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Tickers;
 use super::catalog::{Catalog, LeagueNames, STEPS_CAPACITY};
+use super::poll::Poller;
 use super::session::Session;
 use super::settings::Settings;
 use super::stats::FeedStats;
@@ -43,7 +44,7 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
     /// Runs until `shutdown`. At its end every book it followed is published as stale.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (steps, received_steps) = mpsc::channel(STEPS_CAPACITY);
-        let (markets, followed) = watch::channel(Arc::new(BTreeSet::new()));
+        let (markets, followed) = watch::channel(Arc::new(Tickers::new()));
         let catalog = Catalog::new(
             self.settings.clone(),
             Arc::clone(&self.client),
@@ -55,12 +56,16 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
             self.clock,
         );
         let Some(credentials) = self.client.credentials() else {
-            tracing::warn!("without an api key there is no WebSocket");
-            tokio::select! {
-                biased;
-                () = shutdown => {}
-                () = catalog.run() => {}
-            }
+            tracing::warn!("without an api key there is no WebSocket: what is public is polled");
+            let poller = Poller {
+                settings: self.settings,
+                client: self.client,
+                publish: self.publish,
+                stats: self.stats,
+                markets: followed,
+                clock: self.clock,
+            };
+            tokio::join!(until(shutdown, catalog), poller.run());
             return;
         };
         let session = Session {
@@ -77,11 +82,7 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let catalog = async {
-            tokio::select! {
-                biased;
-                () = shutdown => {}
-                () = catalog.run() => {}
-            }
+            until(shutdown, catalog).await;
             // The session may have ended already.
             let _ = stop.send(());
         };
@@ -89,5 +90,17 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
             let _ = stopped.await;
         });
         tokio::join!(catalog, session);
+    }
+}
+
+/// Runs the catalog until `shutdown`. Dropping it ends the poller, which watches its markets.
+async fn until<T: Transport, P: Publish>(
+    shutdown: impl Future<Output = ()>,
+    catalog: Catalog<T, P>,
+) {
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        () = catalog.run() => {}
     }
 }

@@ -5,7 +5,9 @@
 //! - [`sequence`]: whether a frame was lost.
 //! - [`session`]: the one task that owns the connection: subscriptions, recovery, reconnecting.
 //! - [`catalog`]: which markets are wanted, and what is known of them apart from their books.
-//! - [`feed`]: session and catalog, put together.
+//! - [`poll`]: what takes the session's place where there is no key.
+//! - [`trades`]: public trades, each published once.
+//! - [`feed`]: all of it, put together.
 //! - [`stats`]: what the feed tells of itself.
 //!
 //! What it promises: after a lost frame or connection every book that may be wrong is published
@@ -15,13 +17,21 @@
 
 pub mod catalog;
 pub mod feed;
+mod poll;
 pub mod sequence;
 mod session;
 mod settings;
 pub mod stats;
+mod trades;
 pub mod wire;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use catalog::LeagueNames;
 pub use feed::Feed;
 pub use settings::Settings;
 pub use stats::{FeedReport, FeedState, FeedStats};
+
+/// A set of markets.
+type Tickers = BTreeSet<Arc<str>>;

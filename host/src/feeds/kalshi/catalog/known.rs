@@ -362,3 +362,70 @@ fn market_of(read: ReadMarket, event: &Event, fees: FeeSchedule) -> Market {
         yes_title: read.yes_sub_title,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_000 + secs)
+    }
+
+    /// Reads the one market of event `E` with this status, as of `read_at`.
+    fn find(known: &mut Known, status: &str, read_at: Timestamp) -> Option<MarketStatus> {
+        let event = json!({"event_ticker": "E", "series_ticker": "S"});
+        let market = json!({"ticker": "M", "event_ticker": "E", "status": status});
+        let event: Event = serde_json::from_value(event).unwrap();
+        let found = Found {
+            event: &event,
+            markets: vec![serde_json::from_value(market).unwrap()],
+            series_fees: FeeSchedule::default(),
+            read_at,
+        };
+        known.found(found).first().map(|market| market.status)
+    }
+
+    #[test]
+    fn a_read_that_lags_does_not_undo_a_step() {
+        let mut known = Known::default();
+        known.want([Subscription::Event("E".into())].into());
+        assert_eq!(find(&mut known, "active", at(0)), Some(MarketStatus::Active));
+        let step = json!({"market_ticker": "M", "event_type": "deactivated"});
+        let step = Step::Market(serde_json::from_value(step).unwrap());
+        assert_eq!(known.step(&step, at(1))[0].status, MarketStatus::Inactive);
+        assert_eq!(find(&mut known, "active", at(2)), None);
+        assert_eq!(find(&mut known, "active", at(6)), Some(MarketStatus::Active));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_not_taken_in_and_not_kept() {
+        let mut known = Known::default();
+        assert_eq!(find(&mut known, "active", at(0)), None);
+        known.want([Subscription::Market("M".into())].into());
+        find(&mut known, "active", at(0));
+        assert_eq!(known.followed().len(), 1);
+        known.want(BTreeSet::new());
+        assert_eq!(known.followed().len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_read_again_and_then_given_up() {
+        let mut known = Known::default();
+        known.want([Subscription::Event("E".into())].into());
+        let metadata = json!({"event_ticker": "E"});
+        let step =
+            json!({"market_ticker": "M", "event_type": "created", "additional_metadata": metadata});
+        known.step(&Step::Market(serde_json::from_value(step).unwrap()), at(0));
+        let mut tries = 0;
+        for second in 0..100 {
+            for reread in known.take_rereads(at(second)) {
+                assert_eq!(reread, Reread::Event("E".into()));
+                tries += 1;
+                known.reread_failed(reread, at(second));
+            }
+        }
+        assert_eq!(tries, REREADS_MAX);
+    }
+}

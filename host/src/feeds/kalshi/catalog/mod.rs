@@ -9,7 +9,7 @@
 mod known;
 mod load;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::known::{Known, Reread};
+use super::Tickers;
 use super::settings::Settings;
 use super::wire::{EventCreated, EventFees, Lifecycle};
 use crate::bus::Message;
@@ -69,7 +70,7 @@ pub(super) struct Catalog<T, P> {
     leagues: fn(&League) -> Option<LeagueNames>,
     wants: watch::Receiver<Wants>,
     steps: mpsc::Receiver<Step>,
-    markets: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+    markets: watch::Sender<Arc<Tickers>>,
     clock: Clock,
     known: Known,
     /// What is to be read, and when.
@@ -88,7 +89,7 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         leagues: fn(&League) -> Option<LeagueNames>,
         wants: watch::Receiver<Wants>,
         steps: mpsc::Receiver<Step>,
-        markets: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+        markets: watch::Sender<Arc<Tickers>>,
         clock: Clock,
     ) -> Self {
         let refresh = Duration::from_secs(settings.catalog_refresh_secs);

@@ -30,7 +30,7 @@ struct Desk {
     wanted: Wanted,
     steps: mpsc::Sender<Step>,
     published: mpsc::UnboundedReceiver<Arc<Market>>,
-    followed: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+    followed: watch::Receiver<Arc<Tickers>>,
     now: Timestamp,
 }
 
@@ -81,7 +81,7 @@ impl Desk {
     }
 
     async fn follows(&mut self, tickers: &[&str]) {
-        let wanted: BTreeSet<Arc<str>> = tickers.iter().map(|ticker| Arc::from(*ticker)).collect();
+        let wanted: Tickers = tickers.iter().map(|ticker| Arc::from(*ticker)).collect();
         let followed = self.followed.wait_for(|followed| **followed == wanted);
         timeout(PATIENCE, followed).await.unwrap().unwrap();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
-use super::channel::Tickers;
+use crate::feeds::kalshi::Tickers;
 
 /// The shortest time between two rounds of asking for all books: a stream with gap after gap
 /// must not become a storm of requests.

@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
+use crate::feeds::kalshi::Tickers;
 use crate::feeds::kalshi::wire::{Channel, Command, UpdateAction};
 
 /// The pause after the exchange ended a subscription, or said that it cannot now.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause after the exchange refused a channel altogether.
 const LONG_PAUSE: Duration = Duration::from_secs(30);
-
-/// A set of markets.
-pub(super) type Tickers = BTreeSet<Arc<str>>;
 
 /// What a command does to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]

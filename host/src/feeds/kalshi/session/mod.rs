@@ -9,9 +9,7 @@ mod channel;
 mod core;
 mod reports;
 mod socket;
-mod trades;
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -28,10 +26,11 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use self::core::Core;
 use self::reports::{CatalogLink, DeskLink};
 use self::socket::Socket;
-use self::trades::TradeQuery;
+use super::Tickers;
 use super::catalog::Step;
 use super::settings::Settings;
 use super::stats::{FeedState, FeedStats};
+use super::trades::{TradeQuery, requests};
 use crate::desk::DeskSender;
 use crate::feeds::Publish;
 use crate::kalshi::{CallError, Client, Credentials, Transport};
@@ -57,7 +56,7 @@ pub(super) struct Session<T, P> {
     pub(super) desk: DeskSender,
     pub(super) catalog: mpsc::Sender<Step>,
     /// The markets to follow.
-    pub(super) markets: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+    pub(super) markets: watch::Receiver<Arc<Tickers>>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -140,7 +139,7 @@ impl<T: Transport> Connection<'_, T> {
     async fn serve<P: Publish>(
         mut self,
         core: &mut Core<P>,
-        markets: &mut watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+        markets: &mut watch::Receiver<Arc<Tickers>>,
     ) -> Result<Infallible, Restart> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -233,7 +232,7 @@ impl<T: Transport> Connection<'_, T> {
         let few = self.settings.trade_recovery_markets;
         Box::pin(async move {
             let mut read = Vec::new();
-            for ticker in trades::requests(&query.tickers, few) {
+            for ticker in requests(&query.tickers, few) {
                 match client.trades(ticker.as_deref(), query.since).await {
                     Ok(trades) => read.extend(trades),
                     Err(error) => return (query, Err(error)),

@@ -63,14 +63,14 @@ impl DeskLink {
 
     /// Tells the desk what it has not been told yet, as far as its inbox has room.
     pub(super) fn flush(&mut self) {
-        if let Some(reason) = self.lost.take() {
-            if self.told_up {
-                if !self.tell(ToDesk::Disconnected { reason: reason.clone() }) {
-                    self.lost = Some(reason);
-                    return;
-                }
-                self.told_up = false;
+        if let Some(reason) = self.lost.take()
+            && self.told_up
+        {
+            if !self.tell(ToDesk::Disconnected { reason: reason.clone() }) {
+                self.lost = Some(reason);
+                return;
             }
+            self.told_up = false;
         }
         if self.is_up && !self.told_up {
             self.told_up = self.tell(ToDesk::Connected);

@@ -43,7 +43,7 @@ struct Floor {
     session: JoinHandle<()>,
     api: Arc<Fake>,
     /// Held open: what is wanted does not change.
-    _markets: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+    _markets: watch::Sender<Arc<Tickers>>,
 }
 
 impl Floor {
@@ -61,7 +61,7 @@ impl Floor {
         let (tape, heard) = mpsc::unbounded_channel();
         let (desk, inbox) = mpsc::channel(64);
         let (catalog, _) = mpsc::channel(64);
-        let wanted: BTreeSet<Arc<str>> = ["A".into(), "B".into()].into();
+        let wanted: Tickers = ["A".into(), "B".into()].into();
         let (markets, followed) = watch::channel(Arc::new(wanted));
         let stats: Arc<FeedStats> = Arc::default();
         let (stop, stopped) = oneshot::channel();

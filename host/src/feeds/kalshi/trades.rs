@@ -1,12 +1,12 @@
 //! Public trades, each published once: what was seen, and what must be read over REST.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
-use super::channel::Tickers;
+use super::Tickers;
 
 /// How many ids of trades are remembered: more than can be traded in the time that a recovery
 /// looks back.
@@ -45,7 +45,7 @@ pub(super) struct Trades {
 }
 
 impl Trades {
-    /// Takes note of a trade. False: it was seen already.
+    /// Takes note of a trade. Returns its id; none: it was seen already.
     pub(super) fn is_new(&mut self, id: &str) -> Option<Arc<str>> {
         if self.seen.contains(id) {
             return None;
@@ -120,7 +120,7 @@ impl Trades {
 
 /// How trades are asked for: market by market where there are few, all at once where there are
 /// many.
-pub(super) fn requests(tickers: &BTreeSet<Arc<str>>, few: usize) -> Vec<Option<Arc<str>>> {
+pub(super) fn requests(tickers: &Tickers, few: usize) -> Vec<Option<Arc<str>>> {
     if tickers.len() > few { vec![None] } else { tickers.iter().cloned().map(Some).collect() }
 }
 
