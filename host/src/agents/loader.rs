@@ -164,11 +164,6 @@ impl Prepared {
         &self.surface
     }
 
-    /// The memory that it begins with, in bytes.
-    pub(crate) fn memory_min(&self) -> u64 {
-        self.memory_min
-    }
-
     /// Refuses code that begins with more memory than it may have.
     pub(crate) fn check_memory(&self, limit_mib: u64) -> Result<(), LoadError> {
         let wanted_mib = self.memory_min.div_ceil(1 << 20);

@@ -1,42 +1,52 @@
 //! [`check`]: `hotpit check`, from the agent's words to the operator's.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::anyhow;
-use hotpit_rt::Clock;
+use anyhow::{Context, bail};
 
 use crate::agents;
 use crate::cli::CheckReport;
 use crate::config::Config;
 use crate::model::Subscription;
 
-/// Looks at a file as the host would load it.
+/// Looks at a file as the host would load it, with the options beside it.
 ///
 /// # Errors
-/// When it is no agent that can be loaded, with why.
+/// When it is no agent that can be loaded, with everything that is in the way.
 pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
-    let checked = agents::check(file, &config.agent_settings(), Clock::system())
-        .map_err(|reason| anyhow!(reason))?;
+    let wasm = std::fs::read(file).context("cannot be read")?;
+    let beside = file.with_extension("toml");
+    let options = match std::fs::read_to_string(&beside) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", beside.display()));
+        }
+    };
+    let checked = agents::check(&wasm, options.as_deref(), &config.agent_settings())?;
+    let (Some(manifest), Some(plan)) = (checked.manifest, checked.plan) else {
+        bail!("{}", checked.problems.join("; "));
+    };
     let mut warnings = Vec::new();
-    if checked.needs_wasi {
+    if checked.surface.needs_wasi() {
         warnings.push(
             "imports WASI: it gets one without files, sockets and environment, with the time of \
              the events for a clock"
                 .to_owned(),
         );
     }
-    if !checked.plan.enabled {
+    if !plan.enabled {
         warnings.push("`enabled = false`: it would not be run".to_owned());
     }
     Ok(CheckReport {
-        name: checked.manifest.name,
-        version: checked.manifest.version,
+        name: manifest.name,
+        version: manifest.version,
         hash: checked.hash,
-        bytes: checked.bytes,
-        memory_bytes: checked.memory_bytes,
-        imports: checked.imports.into_iter().map(|import| import.name).collect(),
-        subscribes: checked.plan.subscriptions.iter().map(words).collect(),
-        parameters: checked.plan.parameters,
+        bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
+        imports: checked.surface.imports.into_iter().map(|import| import.name).collect(),
+        subscribes: plan.subscriptions.iter().map(words).collect(),
+        parameters: plan.parameters,
         warnings,
     })
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hotpit_rt::{Clock, Entropy};
-use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
@@ -15,6 +14,7 @@ use super::floor::Floor;
 use crate::desk::shell::run;
 use crate::desk::{
     Command, Desk, DeskSender, DryRun, Journal, Outputs, Recovered, Report, Settings, ToDesk,
+    run_nonce,
 };
 use crate::kalshi::{Client, HttpTransport};
 use crate::units::Dollars;
@@ -54,7 +54,7 @@ impl DeskThread {
         entropy: Entropy,
     ) -> anyhow::Result<Self> {
         let DeskParts { settings, recovered, journal, inbox, client, sends_orders, floor } = parts;
-        let nonce = nonce(&entropy);
+        let nonce = run_nonce(recovered.runs, &mut entropy.rng("client order ids"));
         let drain = Duration::from_millis(settings.timing.drain_ms);
         let work = move || async move {
             let mut started = Outputs::default();
@@ -84,8 +84,9 @@ impl DeskThread {
         let asked = self.sender.send(ToDesk::Command(Command::Shutdown { done }));
         let patience = self.drain + JOIN_TIMEOUT;
         // A desk that is gone has nothing to drain; joining it tells why.
-        let _ = tokio::time::timeout(patience, async { asked.await.is_ok() && drained.await.is_ok() })
-            .await;
+        let _ =
+            tokio::time::timeout(patience, async { asked.await.is_ok() && drained.await.is_ok() })
+                .await;
         let joined = tokio::task::spawn_blocking(move || self.thread.join());
         match tokio::time::timeout(patience, joined).await {
             Ok(Ok(Ok(report))) => Some(report),
@@ -99,9 +100,4 @@ impl DeskThread {
             }
         }
     }
-}
-
-/// The beginning of every client order id of this run: unlike any other run's.
-fn nonce(entropy: &Entropy) -> String {
-    format!("hp{:016x}", entropy.rng("client order ids").random::<u64>())
 }

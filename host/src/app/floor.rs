@@ -1,16 +1,16 @@
 //! [`Floor`]: where messages come out of the bus, and where the desk looks and tells.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
 use crate::agents::Router;
 use crate::bus::{Message, Sink};
 use crate::cache::Cache;
-use crate::desk::shell::{Notify, Views};
 use crate::desk::MarketView;
+use crate::desk::shell::{Notify, Views};
 use crate::feeds::Wanted;
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;

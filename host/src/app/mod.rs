@@ -104,7 +104,8 @@ impl Host {
         announce(&config, credentials.is_some());
         let store = Store::open(&config.journal_path(), &config.journal)?;
         let recovered = store.recover()?;
-        let upkeep = Upkeep::start(&store, &config.journal, clock).context("no thread for the journal")?;
+        let upkeep =
+            Upkeep::start(&store, &config.journal, clock).context("no thread for the journal")?;
 
         let (desk_sender, inbox) = mpsc::channel::<ToDesk>(INBOX_CAPACITY);
         let cache = Arc::new(Cache::default());

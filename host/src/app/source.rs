@@ -15,9 +15,7 @@ use crate::desk::{Command, DeskSender, Report, ToDesk};
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::{FeedReport, FeedState, FeedStats};
 use crate::model::{AgentId, League};
-use crate::ops::{
-    AgentLine, AgentPhase, Counter, Source, Status, StreamLine, StreamPhase,
-};
+use crate::ops::{AgentLine, AgentPhase, Counter, Source, Status, StreamLine, StreamPhase};
 use crate::units::Timestamp;
 
 /// Reads every part of the host when asked.

@@ -21,8 +21,6 @@ pub struct CheckReport {
     pub hash: String,
     /// The size of the file.
     pub bytes: u64,
-    /// The memory that it starts with.
-    pub memory_bytes: u64,
     /// What it imports.
     pub imports: Vec<String>,
     /// What it subscribes to.
@@ -78,7 +76,6 @@ fn describe(answer: &Answer) -> String {
     let lines = [
         ("name", format!("{} {}", report.name, report.version)),
         ("size", mebibytes(report.bytes)),
-        ("memory", mebibytes(report.memory_bytes)),
         ("hash", report.hash.clone()),
         ("imports", list(&report.imports)),
         ("subscribes", list(&report.subscribes)),
@@ -105,7 +102,6 @@ mod tests {
             version: "1.2.0".into(),
             hash: "abc".into(),
             bytes: 2 << 20,
-            memory_bytes: 17 << 16,
             imports: vec!["markets".into(), "log".into()],
             subscribes: vec!["series KXNFLGAME".into()],
             parameters: vec![("size".into(), "10".into())],

@@ -83,11 +83,8 @@ async fn practice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let exchange = open(arguments, AccountSettings::new(&*key.key_id, key.public_key_pem()?))
         .await
         .context("the practice exchange does not start")?;
-    let config = folder.write_config(
-        exchange.address(),
-        &arguments.agents,
-        arguments.redis.as_deref(),
-    )?;
+    let config =
+        folder.write_config(exchange.address(), &arguments.agents, arguments.redis.as_deref())?;
     eprintln!(
         "practice exchange on http://{}; from another terminal: {} --config {} status",
         exchange.address(),
