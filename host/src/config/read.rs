@@ -110,6 +110,7 @@ pub(super) fn keys_of_text(text: &str) -> std::collections::BTreeSet<String> {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             section = format!("{name}.");
             keys.insert(name.to_owned());
+            keys.extend(name.match_indices('.').map(|(end, _)| name[..end].to_owned()));
         } else if let Some((key, _)) = line.split_once(" = ")
             && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         {
