@@ -60,7 +60,8 @@ pub(super) enum AskOutcome {
 pub(super) struct Books {
     entries: HashMap<Arc<str>, Entry>,
     ask: Option<Ask>,
-    last_loss: Timestamp,
+    /// When books were last asked for after a loss.
+    last_round: Timestamp,
     lost_since_asked: bool,
 }
 
@@ -119,8 +120,7 @@ impl Books {
 
     /// Frames were lost: no book can be trusted. Returns those that were, in order.
     pub(super) fn distrust_all(&mut self, now: Timestamp) -> Vec<Arc<str>> {
-        let ask_at = now.max(self.last_loss + ROUND_PAUSE);
-        self.last_loss = ask_at;
+        let ask_at = now.max(self.last_round + ROUND_PAUSE);
         self.lost_since_asked = true;
         let mut trusted = Vec::new();
         for entry in self.entries.values_mut() {
@@ -158,6 +158,9 @@ impl Books {
         tickers.sort_unstable();
         tickers.truncate(most);
         let after_loss = std::mem::take(&mut self.lost_since_asked);
+        if after_loss {
+            self.last_round = now;
+        }
         self.ask =
             Some(Ask { id, sent: now, tickers: tickers.clone(), any_came: false, after_loss });
         Some(tickers)
@@ -251,9 +254,11 @@ mod tests {
         books.snapshot("A");
         books.snapshot("B");
         assert_eq!(books.check_ask(at(1), PATIENCE), AskOutcome::Fine);
-        books.distrust_all(at(1));
+        for _ in 0..5 {
+            books.distrust_all(at(1));
+        }
         assert!(books.next_ask(&held, 10, 2, at(1)).is_none());
-        assert!(books.next_ask(&held, 10, 2, at(2)).is_some());
+        assert!(books.next_ask(&held, 10, 2, at(2)).is_some(), "however many losses there were");
     }
 
     #[test]
