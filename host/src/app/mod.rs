@@ -44,8 +44,14 @@ use crate::kalshi::{self, Client, HttpTransport, Signer};
 use crate::ops::live::{Screen, watch};
 use crate::ops::{Server, Source, Status};
 
+/// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
+const BROKEN_CAPACITY: usize = 4;
+
 /// How long the feeds may take to close their connections.
 const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The variable with the password of Redis, where its address has none.
+const REDIS_PASSWORD: &str = "HOTPIT_REDIS_PASSWORD";
 
 /// What a run gets besides its configuration.
 pub struct RunOptions {
@@ -59,7 +65,9 @@ pub struct RunOptions {
 ///
 /// # Errors
 /// When the host cannot start, or cannot end in order.
-pub async fn run(config: Config, options: RunOptions) -> anyhow::Result<Status> {
+pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Status> {
+    config.bus.password =
+        std::env::var(REDIS_PASSWORD).ok().filter(|password| !password.is_empty());
     let credentials = match Credentials::from_env() {
         Ok(credentials) => Some(credentials),
         Err(CredentialsError::Missing(missing)) if missing.len() == 2 => None,
@@ -139,6 +147,11 @@ impl Host {
         };
         let desk = DeskThread::start(desk, desk_sender.clone(), clock, entropy)?;
 
+        let (broken_sender, broken) = mpsc::channel(BROKEN_CAPACITY);
+        let books = Arc::clone(&cache);
+        let watch_books = tokio::spawn(async move {
+            while broken_sender.send(books.next_broken().await).await.is_ok() {}
+        });
         let (stop_feed, stopped) = oneshot::channel::<()>();
         let feed = Feed {
             settings: config.feeds.kalshi.clone(),
@@ -146,6 +159,7 @@ impl Host {
             publish: Arc::clone(&bus),
             desk: desk_sender.clone(),
             wanted: wanted.clone(),
+            broken,
             leagues: league_names,
             stats: Arc::clone(&floor.feed),
             clock,
@@ -160,6 +174,7 @@ impl Host {
         floor.leagues.get_or_init(|| leagues.clone());
         let client = Arc::clone(&account.client);
         let background = vec![
+            watch_books.abort_handle(),
             tokio::spawn(espn.run()).abort_handle(),
             tokio::spawn(async move { client.maintain().await }).abort_handle(),
         ];

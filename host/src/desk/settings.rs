@@ -56,6 +56,10 @@ impl Default for Timing {
 /// Less would take an order for absent that a slow read does not show yet.
 const READ_LAG_MS_MIN: u64 = 2_000;
 
+/// The journal always keeps the day before the last fill: fills read again from further back
+/// could have been forgotten, and would be booked twice.
+const FILLS_OVERLAP_MS_MAX: u64 = 12 * 3_600_000;
+
 impl Settings {
     /// Says everything that is wrong, each with its key.
     pub fn validate(&self, problems: &mut Vec<String>) {
@@ -76,6 +80,11 @@ impl Settings {
                 "desk.timing.fills_overlap_ms: must be at least desk.timing.reconcile_every_ms"
                     .to_owned(),
             );
+        }
+        if timing.fills_overlap_ms > FILLS_OVERLAP_MS_MAX {
+            problems.push(format!(
+                "desk.timing.fills_overlap_ms: must be at most {FILLS_OVERLAP_MS_MAX}"
+            ));
         }
         if timing.drain_ms > 60_000 {
             problems.push("desk.timing.drain_ms: must be at most 60000".to_owned());

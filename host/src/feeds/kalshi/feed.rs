@@ -30,6 +30,8 @@ pub struct Feed<T, P> {
     pub desk: DeskSender,
     /// What to follow.
     pub wanted: Wanted,
+    /// Markets whose books turned out not to be the exchange's: they are read anew.
+    pub broken: mpsc::Receiver<Vec<Arc<str>>>,
     /// How Kalshi names the leagues; none: a league that is not known.
     pub leagues: fn(&League) -> Option<LeagueNames>,
     /// What the feed tells of itself.
@@ -77,6 +79,7 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
             desk: self.desk,
             catalog: steps,
             markets: followed,
+            broken: self.broken,
             clock: self.clock,
             entropy: self.entropy,
         };

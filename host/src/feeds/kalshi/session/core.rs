@@ -87,6 +87,13 @@ impl<P: Publish> Core<P> {
         self.advance(now);
     }
 
+    /// Whoever keeps the books found these not to fit: they are read anew.
+    pub(super) fn rebuild(&mut self, tickers: &[Arc<str>], now: Timestamp) {
+        let trusted =
+            tickers.iter().filter_map(|ticker| self.books.distrust(ticker, now)).collect();
+        self.publish_stale(trusted, "the book does not fit its changes", now);
+    }
+
     /// The commands to send, in order.
     pub(super) fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)

@@ -57,6 +57,8 @@ pub(super) struct Session<T, P> {
     pub(super) catalog: mpsc::Sender<Step>,
     /// The markets to follow.
     pub(super) markets: watch::Receiver<Arc<Tickers>>,
+    /// Markets whose books turned out not to be the exchange's.
+    pub(super) broken: mpsc::Receiver<Vec<Arc<str>>>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -68,7 +70,7 @@ impl<T: Transport, P: Publish> Session<T, P> {
     /// Runs until `shutdown`.
     pub(super) async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { settings, client, credentials, publish, stats, desk, catalog, .. } = self;
-        let (clock, mut markets) = (self.clock, self.markets);
+        let (clock, mut markets, mut broken) = (self.clock, self.markets, self.broken);
         let desk = DeskLink::new(desk, Arc::clone(&stats));
         let catalog = CatalogLink::new(catalog, Arc::clone(&stats));
         let mut core = Core::new(settings.clone(), publish, Arc::clone(&stats), desk, catalog);
@@ -97,7 +99,7 @@ impl<T: Transport, P: Publish> Session<T, P> {
                     stats: &stats,
                     clock,
                 };
-                connection.serve(&mut core, &mut markets).await
+                connection.serve(&mut core, &mut markets, &mut broken).await
             };
             let end = tokio::select! {
                 biased;
@@ -140,6 +142,7 @@ impl<T: Transport> Connection<'_, T> {
         mut self,
         core: &mut Core<P>,
         markets: &mut watch::Receiver<Arc<Tickers>>,
+        broken: &mut mpsc::Receiver<Vec<Arc<str>>>,
     ) -> Result<Infallible, Restart> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -167,6 +170,7 @@ impl<T: Transport> Connection<'_, T> {
                     is_watched = changed.is_ok();
                     core.want(markets.borrow_and_update().clone(), self.clock.now());
                 }
+                Some(tickers) = broken.recv() => core.rebuild(&tickers, self.clock.now()),
                 (query, read) = finished(&mut reading) => {
                     reading = None;
                     let now = self.clock.now();

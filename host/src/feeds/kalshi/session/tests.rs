@@ -74,6 +74,7 @@ impl Floor {
             desk,
             catalog,
             markets: followed,
+            broken: mpsc::channel(1).1,
             clock: Clock::system(),
             entropy: Entropy::seeded(3),
         };
