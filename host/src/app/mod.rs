@@ -195,7 +195,6 @@ impl Host {
         });
         let server =
             Server::start(&config.ops, &config.state_folder, &entropy, Arc::clone(&source)).await?;
-        info!(address = %server.address(), "operator's port");
         Ok(Self { source, agents, desk, stop_feed, feed, background, bus, upkeep, server })
     }
 
