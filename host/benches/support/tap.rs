@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// Which way the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From the exchange to the host: stamped just before they are written to the host's socket.
     ToHost,
     /// From the host to the exchange: stamped as soon as they were read off the host's socket.
@@ -18,21 +18,21 @@ pub enum Direction {
 
 /// Bytes that passed.
 #[derive(Debug)]
-pub struct Passed {
-    pub direction: Direction,
-    pub at: Instant,
-    pub bytes: Vec<u8>,
+pub(crate) struct Passed {
+    pub(crate) direction: Direction,
+    pub(crate) at: Instant,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Relays between the host and `upstream`, on threads of its own.
-pub struct Tap {
+pub(crate) struct Tap {
     address: SocketAddr,
 }
 
 impl Tap {
     /// Starts a relay to `upstream` that reports everything that passes to `seen`. A report is
     /// made after the bytes went on their way, so that it delays nothing.
-    pub fn start(upstream: SocketAddr, seen: SyncSender<Passed>) -> io::Result<Self> {
+    pub(crate) fn start(upstream: SocketAddr, seen: SyncSender<Passed>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         thread::spawn(move || {
@@ -46,14 +46,16 @@ impl Tap {
                 };
                 let (to_host, to_exchange) = (seen.clone(), seen.clone());
                 thread::spawn(move || relay(from_exchange, host, Direction::ToHost, &to_host));
-                thread::spawn(move || relay(from_host, exchange, Direction::ToExchange, &to_exchange));
+                thread::spawn(move || {
+                    relay(from_host, exchange, Direction::ToExchange, &to_exchange)
+                });
             }
         });
         Ok(Self { address })
     }
 
     /// Where the host is to connect.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }

@@ -16,6 +16,8 @@ pub enum Mode {
     /// Behaves: counts its batches, and logs the count as `batches=N`.
     #[default]
     None,
+    /// Behaves: counts the trades it is told of, and logs the count as `trades=N`.
+    CountTrades,
     /// Never returns from `on-events`.
     Loop,
     /// Never returns from `start`.
@@ -48,10 +50,13 @@ pub enum Mode {
     OrderThenTrap,
     /// Places orders that no host may accept: no quantity, an unknown market, a price above $1.
     NonsenseOrders,
+    /// Behaves: answers each quote with one order that trades nothing, and logs nothing. What a
+    /// host's way from a frame to an order is measured with.
+    OrderPerQuote,
 }
 
 /// The modes by their names in the settings.
-const MODES: [(&str, Mode); 17] = [
+const MODES: [(&str, Mode); 18] = [
     ("none", Mode::None),
     ("loop", Mode::Loop),
     ("loop-in-start", Mode::LoopInStart),
@@ -69,6 +74,7 @@ const MODES: [(&str, Mode); 17] = [
     ("slow", Mode::Slow),
     ("order-then-trap", Mode::OrderThenTrap),
     ("nonsense-orders", Mode::NonsenseOrders),
+    ("order-per-quote", Mode::OrderPerQuote),
 ];
 
 impl FromStr for Mode {
@@ -105,6 +111,7 @@ parameters! {
 #[derive(Debug, Default)]
 pub struct Hostile {
     batches: u64,
+    trades: u64,
     params: Params,
 }
 
@@ -112,6 +119,7 @@ pub struct Hostile {
 #[derive(Serialize, Deserialize)]
 struct State {
     batches: u64,
+    trades: u64,
     mode: String,
     padding: String,
 }
@@ -127,8 +135,8 @@ impl Serialize for Hostile {
             }
             _ => String::new(),
         };
-        State { batches: self.batches, mode: self.params.mode.to_string(), padding }
-            .serialize(serializer)
+        let mode = self.params.mode.to_string();
+        State { batches: self.batches, trades: self.trades, mode, padding }.serialize(serializer)
     }
 }
 
@@ -138,7 +146,10 @@ impl<'de> Deserialize<'de> for Hostile {
         match state.mode.parse().map_err(D::Error::custom)? {
             Mode::PanicOnRestore => panic_as_asked("hostile: panic on restore"),
             Mode::ErrorOnRestore => Err(D::Error::custom("hostile: refused on purpose")),
-            _ => Ok(Self { batches: state.batches, params: Params::default() }),
+            _ => {
+                let State { batches, trades, .. } = state;
+                Ok(Self { batches, trades, params: Params::default() })
+            }
         }
     }
 }
@@ -167,12 +178,16 @@ impl Agent for Hostile {
         Ok(())
     }
 
-    fn on_events(&mut self, ctx: &mut Context, _: &[Event]) {
+    fn on_events(&mut self, ctx: &mut Context, events: &[Event]) {
         self.batches += 1;
+        if self.params.mode == Mode::OrderPerQuote {
+            return order_per_quote(ctx, events);
+        }
         info!("batches={}", self.batches);
         let amount = self.params.amount;
         match self.params.mode {
             Mode::None
+            | Mode::OrderPerQuote
             | Mode::LoopInStart
             | Mode::LoopInSave
             | Mode::TrapInStart
@@ -180,6 +195,7 @@ impl Agent for Hostile {
             | Mode::HugeState
             | Mode::PanicOnRestore
             | Mode::ErrorOnRestore => {}
+            Mode::CountTrades => self.count_trades(events),
             Mode::Loop => never_return(),
             Mode::MemoryBomb => eat_memory(),
             Mode::Panic => panic_as_asked("hostile: panic in on-events"),
@@ -202,6 +218,14 @@ impl Agent for Hostile {
 }
 
 impl Hostile {
+    fn count_trades(&mut self, events: &[Event]) {
+        let trades = events.iter().filter(|event| matches!(event, Event::Trade(_))).count();
+        if trades > 0 {
+            self.trades += trades as u64;
+            info!("trades={}", self.trades);
+        }
+    }
+
     fn market(&self, ctx: &Context) -> MarketId {
         let named = ctx.market_id(&self.params.ticker);
         named.or_else(|| ctx.markets().first().copied()).unwrap_or(MarketId(0))
@@ -227,6 +251,16 @@ hotpit_agent::export!(Hostile);
 
 fn buy(ctx: &mut Context, market: MarketId) {
     ctx.buy(market, Price::from_cents(1), Quantity::from_contracts(1)).post_only().send();
+}
+
+/// A bid at one cent that is gone at once.
+fn order_per_quote(ctx: &mut Context, events: &[Event]) {
+    for event in events {
+        if let Event::Quote(quote) = event {
+            let (cent, one) = (Price::from_cents(1), Quantity::from_contracts(1));
+            ctx.buy(quote.market, cent, one).immediate_or_cancel().send();
+        }
+    }
 }
 
 /// Runs for ever, and is not empty: an empty loop could be compiled to nothing.
@@ -302,9 +336,25 @@ mod tests {
     }
 
     #[test]
+    fn trades_are_counted_over_a_swap() {
+        let mut harness = harness("count-trades");
+        harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
+        harness.swap();
+        harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
+        assert_eq!(harness.logs().last().unwrap().1, "trades=2");
+    }
+
+    #[test]
     fn a_flood_is_as_large_as_asked() {
         let mut harness = harness("flood").param("amount", "5000");
         assert_eq!(placed(&harness.quote("KX-1", cents(40), cents(42))).len(), 5_000);
+    }
+
+    #[test]
+    fn a_quote_is_answered_with_one_order() {
+        let mut harness = harness("order-per-quote");
+        assert_eq!(placed(&harness.quote("KX-1", cents(40), cents(42))).len(), 1);
+        assert_eq!(harness.logs().len(), 0);
     }
 
     #[test]

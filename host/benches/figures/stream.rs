@@ -1,0 +1,96 @@
+//! How many events a second come through one agent, from the text of their frames.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hotpit::agents::{Agents, Resources, Settings};
+use hotpit::bus::Message;
+use hotpit::cache::Cache;
+use hotpit::feeds::Wanted;
+use hotpit::feeds::kalshi::wire::{Body, parse};
+use hotpit_rt::Clock;
+use tokio::sync::mpsc;
+
+use crate::agent::guest_file;
+use crate::feed::{NOW, TICKER, book, market};
+use crate::measure::{figure, percentile};
+
+const EVENTS: u64 = 400_000;
+/// Trades under way between feed and agent: below what a mailbox holds, so that none is dropped.
+const UNDER_WAY_MAX: u64 = 4_096;
+const ROUNDS: usize = 5;
+
+const TRADE: &str = r#"{"type":"trade","sid":11,"seq":2,"msg":{"trade_id":"d91bc706-ee49-470d-82d8-11418bda6fed","market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","yes_price_dollars":"0.3600","no_price_dollars":"0.6400","count_fp":"136.00","taker_side":"no","taker_outcome_side":"no","taker_book_side":"ask","is_block_trade":false,"ts":1669149841,"ts_ms":1669149841000}}"#;
+
+pub(crate) fn print() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut rounds = runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, _inbox) = mpsc::channel(16);
+        let cache = Arc::new(Cache::default());
+        let settings = Settings {
+            folder: folder.path().join("agents"),
+            state_folder: folder.path().join("state"),
+            ..Settings::default()
+        };
+        fs::create_dir_all(&settings.folder).unwrap();
+        let options = format!("markets = [\"{TICKER}\"]\nparams.mode = \"order-per-quote\"\n");
+        fs::write(settings.folder.join("bench.toml"), options).unwrap();
+        fs::copy(guest_file("hostile"), settings.folder.join("bench.wasm")).unwrap();
+        let resources = Resources {
+            cache: Arc::clone(&cache),
+            desk,
+            wanted: Wanted::default(),
+            clock: Clock::system(),
+        };
+        let agents = Agents::start(settings, resources).unwrap();
+        let rounds = tokio::task::block_in_place(|| measure(&agents, &cache));
+        agents.shutdown().await;
+        rounds
+    });
+    let median = percentile(&mut rounds, 50);
+    let events = u32::try_from(EVENTS).unwrap();
+    figure("events_through_one_agent", f64::from(events) / median.as_secs_f64(), "events_per_s");
+}
+
+fn measure(agents: &Agents, cache: &Cache) -> Vec<Duration> {
+    let router = agents.router();
+    let status = agents.status_reader();
+    let seen = || status().first().map_or(0, |status| status.events);
+    let ticker: Arc<str> = TICKER.into();
+    let hear = |message: &Message| {
+        if let Some(change) = cache.apply(message, NOW) {
+            router.route(&change);
+        }
+    };
+    hear(&Message::Market(Arc::new(market(&ticker))));
+    hear(&Message::Snapshot(book(&ticker)));
+    let trade = || {
+        let Body::Trade(trade) = parse(TRADE).unwrap().body else { panic!("not a trade") };
+        let trade = trade.message((&*trade.trade_id).into(), ticker.clone(), NOW).unwrap();
+        hear(&Message::Trade(trade));
+    };
+    let wait_for = |events: u64| {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while seen() < events {
+            assert!(Instant::now() < patience, "no events: {:?}", status());
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    };
+    wait_for(1);
+    (0..ROUNDS)
+        .map(|_| {
+            let before = seen();
+            let began = Instant::now();
+            for sent in 1..=EVENTS {
+                trade();
+                if sent.is_multiple_of(UNDER_WAY_MAX / 4) {
+                    wait_for((before + sent).saturating_sub(UNDER_WAY_MAX));
+                }
+            }
+            wait_for(before + EVENTS);
+            began.elapsed()
+        })
+        .collect()
+}
