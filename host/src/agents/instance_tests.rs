@@ -7,9 +7,7 @@ use crate::agents::engine::AgentEngine;
 use crate::agents::loader::Loader;
 use crate::model::OrderId;
 
-#[path = "../../tests/support/guest.rs"]
-mod guest_text;
-use guest_text::{Guest as Wat, bodies};
+use crate::agents::guest_text::{Guest as Wat, bodies};
 
 struct Bench {
     loader: Loader,

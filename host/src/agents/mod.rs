@@ -30,6 +30,9 @@ pub mod engine;
 mod facade;
 pub mod fault;
 mod folder;
+#[cfg(test)]
+#[path = "../../tests/support/guest.rs"]
+mod guest_text;
 mod host_state;
 mod imports;
 mod instance;
