@@ -27,6 +27,7 @@ mod check;
 pub mod contract;
 mod convert;
 pub mod engine;
+mod entry;
 mod facade;
 pub mod fault;
 mod folder;
