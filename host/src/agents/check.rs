@@ -97,6 +97,8 @@ pub fn check(
 pub struct Trial {
     instance: Option<Instance>,
     events: Vec<types::Event>,
+    // Its engine keeps the time that deadlines are measured by.
+    _bench: Bench,
 }
 
 impl Trial {
@@ -113,7 +115,7 @@ impl Trial {
         let instance = bench.instance(&*bench.loader.prepare(wasm)?, settings.budget)?;
         let (instance, answer) = instance.start(view(), &plan.parameters, None)?;
         answer.map_err(TrialError::Start)?;
-        Ok(Self { instance: Some(instance), events: vec![] })
+        Ok(Self { instance: Some(instance), events: vec![], _bench: bench })
     }
 
     /// Gives it a batch of this many quotes; how many actions came back.

@@ -2,9 +2,7 @@
 
 use super::*;
 
-#[path = "../../tests/support/guest.rs"]
-mod guest_text;
-use guest_text::{Guest, bodies};
+use crate::agents::guest_text::{Guest, bodies};
 
 fn checked(guest: &Guest, options: Option<&str>) -> Checked {
     check(&guest.build(), options, &Settings::default()).unwrap()

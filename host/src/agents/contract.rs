@@ -72,6 +72,30 @@ impl fmt::Display for Item {
     }
 }
 
+impl Item {
+    /// What the host gives to an agent that imports this, for people.
+    #[must_use]
+    pub fn grants(&self) -> &'static str {
+        let interface = self.name.split('@').next().unwrap_or_default();
+        match interface {
+            "hotpit:agent/types" => "nothing: it is vocabulary",
+            "hotpit:agent/log" => "lines in the host's log, with the agent's name, up to its rate",
+            "hotpit:agent/markets" => "the markets it is subscribed to, and their books",
+            "hotpit:agent/games" => "the games it is subscribed to",
+            "hotpit:agent/portfolio" => "its own positions, orders and budget",
+            "wasi:cli/stdout" | "wasi:cli/stderr" => "lines in the host's log",
+            _ if interface.starts_with("wasi:clocks/") => {
+                "the time of the batch; waiting is over at once"
+            }
+            _ if interface.starts_with("wasi:random/") => "randomness that the agent's code seeds",
+            _ if interface.starts_with("wasi:filesystem/") => "nothing: there are no files",
+            _ if interface.starts_with("wasi:sockets/") => "nothing: there is no network",
+            _ if is_wasi(interface) => "nothing that reaches outside",
+            _ => "nothing: the host does not know it",
+        }
+    }
+}
+
 /// What a component asks for and offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Surface {

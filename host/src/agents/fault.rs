@@ -219,7 +219,9 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
             let symbol = frame.symbols().first();
             let place = symbol.and_then(|symbol| Some((symbol.file()?, symbol.line()?)));
             let name = symbol.and_then(|symbol| symbol.name()).or_else(|| frame.func_name());
-            let name = name.unwrap_or("unnamed function").to_owned();
+            let name = name.unwrap_or("unnamed function");
+            // Without the hash that tells builds apart.
+            let name = format!("{:#}", rustc_demangle::demangle(name));
             match place {
                 Some((file, line)) => format!("{name} at {file}:{line}"),
                 None => name,

@@ -27,9 +27,13 @@ mod check;
 pub mod contract;
 mod convert;
 pub mod engine;
+mod entry;
 mod facade;
 pub mod fault;
 mod folder;
+#[cfg(test)]
+#[path = "../../tests/support/guest.rs"]
+mod guest_text;
 mod host_state;
 mod imports;
 mod instance;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotpit_rt::Clock;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, mpsc};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::folder::{Kind, Look, Looker, Stamp, Stamps, agent_of};
 use super::loader::parse;
@@ -53,7 +54,10 @@ impl Watch {
                 let looked = watch.look(&mut looker, clock);
                 (looker, looked)
             });
-            let Ok((back, looked)) = looked.await else { return };
+            let Ok((back, looked)) = looked.await else {
+                error!("the look at the agents' folder panicked: it is watched no more");
+                return;
+            };
             looker = back;
             let again = match looked {
                 Ok((all, again)) => {
@@ -82,8 +86,17 @@ impl Watch {
 
     fn watch(&self, hint: &Arc<Notify>) -> Option<RecommendedWatcher> {
         let hint = Arc::clone(hint);
-        // Whatever happened: it is a reason to look, errors and overflows above all.
-        let watcher = notify::recommended_watcher(move |_| hint.notify_one());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Whatever happened is a reason to look, errors and overflows above all; except that
+            // somebody looked, which we do ourselves.
+            let is_look = event.is_ok_and(|event| match event.kind {
+                EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+                kind => kind.is_access(),
+            });
+            if !is_look {
+                hint.notify_one();
+            }
+        });
         let watched = watcher.and_then(|mut watcher| {
             watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)

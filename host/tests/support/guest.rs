@@ -24,6 +24,7 @@ pub struct Guest {
     wit: String,
     mark: u32,
     market: String,
+    imports: String,
     /// Bodies of functions, in wasm text.
     init: String,
     start: String,
@@ -59,6 +60,7 @@ impl Guest {
             wit: WIT.to_owned(),
             mark,
             market: "KX-1".to_owned(),
+            imports: String::new(),
             init: String::new(),
             start: RESTORE.to_owned(),
             on_events: COUNT.to_owned(),
@@ -69,6 +71,12 @@ impl Guest {
     /// Built against another text of the contract.
     pub fn with_wit(mut self, change: impl Fn(&str) -> String) -> Self {
         self.wit = change(&self.wit);
+        self
+    }
+
+    /// With more imports, as fields of the module.
+    pub fn with_imports(mut self, fields: &str) -> Self {
+        self.imports = fields.to_owned();
         self
     }
 
@@ -102,7 +110,7 @@ impl Guest {
 
     /// The core module, without its component type.
     pub fn module(&self) -> Vec<u8> {
-        let Self { mark, market, init, start, on_events, save, wit } = self;
+        let Self { mark, market, imports, init, start, on_events, save, wit } = self;
         let version = if wit.contains("@0.2.0") { "0.2.0" } else { "0.1.0" };
         let market_len = market.len();
         let marked = u64::from(*mark) << 32;
@@ -115,6 +123,7 @@ impl Guest {
             r#"(module
             (import "hotpit:agent/log@{version}" "write" (func $log (param i32 i32 i32)))
             (import "hotpit:agent/log@{version}" "panicked" (func $panicked (param i32 i32)))
+            {imports}
             (memory (export "memory") 5)
             (global $heap (mut i32) (i32.const 65536))
             (global $mark i64 (i64.const {marked}))

@@ -1,0 +1,95 @@
+//! [`Agent`]: what the supervisor keeps of one agent.
+
+use std::sync::Arc;
+
+use super::lane::Lane;
+use super::loader::ContentHash;
+use super::machine::{Machine, State};
+use super::mailbox::{Bounds, Mailbox, Slot};
+use super::settings::Settings;
+use super::stats::Stats;
+use super::status::{AgentState, Row};
+use super::version::Version;
+
+/// One agent.
+pub(super) struct Agent {
+    pub(super) machine: Machine<Arc<Version>>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) stats: Arc<Stats>,
+    /// What its files were when they were loaded last.
+    pub(super) files: Option<(ContentHash, Option<String>)>,
+    /// The number of the last load, and of the last start or swap: reports of others are late.
+    pub(super) load: u64,
+    pub(super) job: u64,
+    /// The last state it saved.
+    pub(super) state: Option<Vec<u8>>,
+    /// How many batches it had had then.
+    pub(super) saved_at: u64,
+    /// It faulted since it was live: what comes next is a restart.
+    pub(super) restarting: bool,
+    pub(super) events_lost: u64,
+    pub(super) faults: u64,
+    pub(super) last_fault: Option<String>,
+    /// Why its file is not what runs.
+    pub(super) refused: Option<String>,
+    pub(super) shown: Option<Arc<Version>>,
+}
+
+impl Agent {
+    pub(super) fn new(slot: Slot, lanes: &[Arc<Lane>], settings: &Settings) -> Self {
+        let turn = usize::try_from(slot.0).unwrap_or(usize::MAX) % lanes.len().max(1);
+        let lane = lanes.get(turn).map_or_else(Arc::default, Arc::clone);
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let bounds = Bounds {
+            events: size(settings.mailbox_events_max),
+            notices: size(settings.mailbox_notices_max),
+            timers: size(settings.timers_max),
+        };
+        Self {
+            machine: Machine::new(),
+            mailbox: Arc::new(Mailbox::new(slot, lane, bounds)),
+            stats: Arc::default(),
+            files: None,
+            load: 0,
+            job: 0,
+            state: None,
+            saved_at: 0,
+            restarting: false,
+            events_lost: 0,
+            faults: 0,
+            last_fault: None,
+            refused: None,
+            shown: None,
+        }
+    }
+
+    pub(super) fn row(&self) -> Row {
+        let (state, why) = match self.machine.state() {
+            State::Loading | State::Starting { .. } => (AgentState::Loading, None),
+            State::Stopped { reason } => (AgentState::Stopped, Some(reason.clone())),
+            State::Running { .. } | State::Swapping { .. } => (AgentState::Running, None),
+            State::Backoff { .. } => (AgentState::Backoff, self.last_fault.clone()),
+            State::Quarantined { reason } => (AgentState::Quarantined, Some(reason.clone())),
+        };
+        // What a swap that is under way or failed would have run is not what runs.
+        let runs = match self.machine.state() {
+            State::Running { version } | State::Swapping { old: version, .. } => Some(version),
+            State::Starting { version } | State::Backoff { version, .. } => Some(version),
+            State::Loading | State::Stopped { .. } | State::Quarantined { .. } => {
+                self.shown.as_ref()
+            }
+        };
+        let text = |what: fn(&Version) -> String| runs.map_or_else(String::new, |one| what(one));
+        Row {
+            state,
+            reason: why.or_else(|| self.refused.clone()),
+            name: text(|version| version.manifest.name.clone()),
+            version: text(|version| version.manifest.version.clone()),
+            hash: text(|version| version.hash().to_string()),
+            faults: self.faults,
+            last_fault: self.last_fault.clone(),
+            stats: Arc::clone(&self.stats),
+            mailbox: Arc::clone(&self.mailbox),
+        }
+    }
+}

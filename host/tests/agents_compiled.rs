@@ -1,0 +1,152 @@
+//! Agents as the SDK builds them: `make agents` puts them where these tests look.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hotpit::agents::{AgentState, Settings, check};
+use hotpit::bus::{Message, Snapshot};
+use hotpit::desk::ToDesk;
+use hotpit::model::{Action, AgentId, Level};
+use hotpit_units::{Price, Quantity, Side, Timestamp};
+
+#[path = "support/floor.rs"]
+mod floor;
+#[path = "support/guest.rs"]
+mod guest;
+use floor::{Floor, PATIENCE};
+use guest::Guest;
+
+fn compiled(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = folder.join(format!("../target/wasm32-unknown-unknown/agent/{name}.wasm"));
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make agents` first", path.display()))
+}
+
+#[test]
+fn an_agent_of_the_sdk_imports_nothing_but_the_contract() {
+    for name in ["market_maker", "win_probability", "hostile"] {
+        let checked = check(&compiled(name), None, &Settings::default()).unwrap();
+        assert_eq!(checked.problems, Vec::<String>::new(), "{name}");
+        assert!(!checked.surface.needs_wasi(), "{name}: {:?}", checked.surface.imports);
+        assert!(checked.componentized, "{name}");
+        let ours = |name: &str| name.starts_with("hotpit:agent/");
+        assert!(checked.surface.imports.iter().all(|import| ours(&import.name)), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_market_maker_quotes_both_sides_of_a_market() {
+    let mut floor = Floor::open();
+    floor.drop_file("maker.toml", b"markets = [\"KX-1\"]");
+    floor.drop_file("maker.wasm", &compiled("market_maker"));
+    floor.until_state("maker", AgentState::Running).await;
+    let level =
+        |cents| Level { price: Price::from_cents(cents), quantity: Quantity::from_contracts(100) };
+    floor.hear(&Message::Snapshot(Snapshot {
+        ticker: "KX-1".into(),
+        bids: vec![level(40)],
+        asks: vec![level(48)],
+        ts: Timestamp::from_secs(2),
+    }));
+    let mut sides = vec![];
+    while sides.len() < 2 {
+        let ToDesk::Actions { actions, .. } = floor.heard().await else { continue };
+        for action in actions {
+            if let Action::Place(order) = action {
+                assert!(order.price > Price::from_cents(40) && order.price < Price::from_cents(48));
+                sides.push(order.side);
+            }
+        }
+    }
+    sides.sort();
+    assert_eq!(sides, [Side::Bid, Side::Ask]);
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_hostile_mode_hurts_only_itself_and_has_its_name() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1 << 16, |settings| {
+        settings.workers = 1;
+        settings.save_every_s = 1;
+        settings.budget.log_lines_per_second = 10;
+    });
+    // What each mode ends in, and what its last fault or its reason says.
+    let modes = [
+        ("loop", AgentState::Quarantined, "on-events ran longer than 20 ms"),
+        ("loop-in-start", AgentState::Quarantined, "start ran longer than 250 ms"),
+        ("loop-in-save", AgentState::Quarantined, "save ran longer than 50 ms"),
+        ("memory-bomb", AgentState::Quarantined, "on-events asked for"),
+        ("panic", AgentState::Quarantined, "hostile: panic in on-events"),
+        ("trap-in-start", AgentState::Quarantined, "trap in start"),
+        ("error-from-start", AgentState::Stopped, "hostile: does not want to start"),
+        ("recursion", AgentState::Quarantined, "in on-events"),
+        ("flood", AgentState::Quarantined, "on-events"),
+        ("huge-state", AgentState::Quarantined, "save gave the host more than 1048576 bytes"),
+        ("order-then-trap", AgentState::Quarantined, "trap in on-events"),
+    ];
+    floor.drop_guest("healthy", &Guest::counting(1));
+    floor.until_state("healthy", AgentState::Running).await;
+    for (mode, ..) in modes {
+        let amount = if mode == "huge-state" { 2_000_000 } else { 200_000 };
+        // Little enough memory that it is full before the time is over.
+        let text = format!(
+            "markets = [\"KX-1\"]\n[params]\nmode = \"{mode}\"\namount = {amount}\n\
+             [limits]\nmemory_mib = 8"
+        );
+        floor.drop_file(&format!("{mode}.toml"), text.as_bytes());
+        floor.drop_file(&format!("{mode}.wasm"), &compiled("hostile"));
+    }
+    let began = Instant::now();
+    let is_over = |floor: &Floor| {
+        let is = |(mode, state, _): &(&str, AgentState, &str)| {
+            floor.status(mode).is_some_and(|status| status.state == *state)
+        };
+        modes.iter().all(is)
+    };
+    while !is_over(&floor) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", floor.agents.status());
+        floor.trade();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for (mode, _, line) in modes {
+        let status = floor.status(mode).unwrap();
+        let told = status.last_fault.or(status.reason).unwrap();
+        assert!(told.contains(line), "{mode}: {told}");
+        assert!(!told.contains('\n'), "{mode}: {told}");
+    }
+    let expected = 2 + floor.trades;
+    let healthy = floor.until("healthy", "done", |status| status.events >= expected).await;
+    assert_eq!((healthy.events, healthy.faults, healthy.dropped), (expected, 0, 0));
+    for message in floor.drain() {
+        if let ToDesk::Actions { agent, .. } = message {
+            assert_eq!(agent, AgentId::from("healthy"), "actions leaked");
+        }
+    }
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_cannot_be_reach_the_desk_as_they_are() {
+    let mut floor = Floor::open();
+    floor.drop_file("bad.toml", b"markets = [\"KX-1\"]\n[params]\nmode = \"nonsense-orders\"");
+    floor.drop_file("bad.wasm", &compiled("hostile"));
+    let actions = loop {
+        if let ToDesk::Actions { actions, .. } = floor.heard().await {
+            break actions;
+        }
+    };
+    // The two wake times stay with the agents.
+    assert_eq!(actions.len(), 8);
+    let prices: Vec<u32> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Place(order) => Some(order.price.raw()),
+            Action::Cancel(_) | Action::CancelAll(_) | Action::WakeAt(_) => None,
+        })
+        .collect();
+    assert!(prices.contains(&u32::MAX), "{prices:?}");
+    floor.until_state("bad", AgentState::Running).await;
+    floor.close().await;
+}
