@@ -32,6 +32,9 @@ use super::worker::{Command, Faulted, Install};
 use crate::desk::{DeskSender, ToDesk};
 use crate::model::AgentId;
 
+/// How long the desk may take to tell an agent's account before the agent goes live without it.
+const ACCOUNT_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long an unloaded agent's worker may take to answer: a batch of another agent may be under
 /// way there.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -349,7 +352,13 @@ impl Running {
         }
         let limits = version.plan.limits.clone();
         // Before its first action can be: the desk knows no limits of an agent it never heard of.
-        self.to_desk(ToDesk::AgentUp { agent: agent.clone(), limits }).await;
+        let (reply, account) = oneshot::channel();
+        self.to_desk(ToDesk::AgentUp { agent: agent.clone(), limits, account: reply }).await;
+        match timeout(ACCOUNT_TIMEOUT, account).await {
+            Ok(Ok(account)) => self.with.router.account(agent, account),
+            // Its account comes with its first notice; until then the desk knows better.
+            Ok(Err(_)) | Err(_) => warn!(%agent, "the desk told no account"),
+        }
         let manifest = &version.manifest;
         info!(
             %agent,

@@ -1,8 +1,10 @@
 //! What reaches the desk, and from whom. Everything that may move money comes through here.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{Action, AgentId, VenueFill, VenueOrder};
+use crate::model::{Account, Action, AgentId, VenueFill, VenueOrder};
 
 /// How many messages may wait for the desk. Agents that find it full wait (each on its own
 /// worker); the exchange's reports find it full only if the desk has stalled, which the session
@@ -25,6 +27,9 @@ pub enum ToDesk {
         agent: AgentId,
         /// Its limits.
         limits: AgentLimits,
+        /// Receives its account: orders and positions of earlier runs are in it, so the agent is
+        /// given no event before it.
+        account: oneshot::Sender<Arc<Account>>,
     },
     /// An agent was unloaded or quarantined: its orders are to be canceled.
     AgentDown {

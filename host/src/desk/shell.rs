@@ -173,7 +173,11 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.look_at_named(&actions);
                 self.step(Input::Actions { agent, actions });
             }
-            ToDesk::AgentUp { agent, limits } => self.step(Input::AgentUp { agent, limits }),
+            ToDesk::AgentUp { agent, limits, account } => {
+                self.step(Input::AgentUp { agent: agent.clone(), limits });
+                // Who asked may be gone; then nobody is told.
+                let _ = account.send(Arc::new(self.desk.account(&agent)));
+            }
             ToDesk::AgentDown { agent, reason } => self.step(Input::AgentDown { agent, reason }),
             ToDesk::Order(order) => self.step(Input::Order(order)),
             ToDesk::Fill(fill) => self.step(Input::Fill(fill)),

@@ -171,7 +171,9 @@ impl Hand {
 
     /// Waits until the desk is ready and the agent is up.
     async fn get_ready(&self) {
-        self.send(ToDesk::AgentUp { agent: agent(), limits: AgentLimits::default() }).await;
+        let limits = AgentLimits::default();
+        let (account, _) = oneshot::channel();
+        self.send(ToDesk::AgentUp { agent: agent(), limits, account }).await;
         while self.report().await.not_ready.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -319,7 +321,8 @@ fn orders_beyond_what_may_be_under_way_wait_and_are_not_sent_when_it_takes_too_l
         for batch in 0..2_u64 {
             let other = AgentId::from(format!("agent-{batch}"));
             let limits = AgentLimits::default();
-            hand.send(ToDesk::AgentUp { agent: other.clone(), limits }).await;
+            let (account, _) = oneshot::channel();
+            hand.send(ToDesk::AgentUp { agent: other.clone(), limits, account }).await;
             let orders = (1..=10).map(|number| Action::Place(bid(number, 10, 1)));
             hand.send(ToDesk::Actions { agent: other, actions: orders.collect() }).await;
         }
