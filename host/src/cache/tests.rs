@@ -290,34 +290,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "measures; run it alone, with --nocapture"]
-fn a_delta_is_applied_in_less_than_300_ns() {
-    const MARKETS: u32 = 500;
-    const COUNT: u32 = 1_000_000;
-    let cache = Cache::default();
-    let names: Vec<String> =
-        (0..MARKETS).map(|at| format!("KXNFLGAME-26SEP09NESEA-{at}")).collect();
-    for name in &names {
-        let side = |from: u32| (0..40).map(|at| level(from + at * 100, 1_000)).collect();
-        apply(&cache, &snapshot(name, side(500), side(5_500)));
-    }
-    let deltas: Vec<Message> = (0..COUNT)
-        .map(|at| {
-            let price = 500 + (at.wrapping_mul(2_654_435_761) >> 20) % 40 * 100;
-            delta(&names[(at.wrapping_mul(40_503) % MARKETS) as usize], Side::Bid, price, 1)
-        })
-        .collect();
-    let clock = hotpit_rt::Clock::system();
-    let mut best = u128::MAX;
-    for _ in 0..5 {
-        let start = clock.now();
-        for delta in &deltas {
-            std::hint::black_box(cache.apply(delta, start));
-        }
-        best = best.min(clock.now().since(start).as_nanos() / u128::from(COUNT));
-    }
-    println!("cache_delta {best} ns");
-    assert!(best < 300, "{best} ns");
-}
