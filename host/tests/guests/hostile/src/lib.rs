@@ -16,7 +16,7 @@ pub enum Mode {
     /// Behaves: counts its batches, and logs the count as `batches=N`.
     #[default]
     None,
-    /// Behaves: counts the trades it is told of, and logs the count as `trades=N`.
+    /// Behaves: counts trades, and logs each as `trades=N price=P quantity=Q`; and every gap.
     CountTrades,
     /// Never returns from `on-events`.
     Loop,
@@ -219,10 +219,16 @@ impl Agent for Hostile {
 
 impl Hostile {
     fn count_trades(&mut self, events: &[Event]) {
-        let trades = events.iter().filter(|event| matches!(event, Event::Trade(_))).count();
-        if trades > 0 {
-            self.trades += trades as u64;
-            info!("trades={}", self.trades);
+        for event in events {
+            match event {
+                Event::Trade(Trade { price, quantity, .. }) => {
+                    self.trades += 1;
+                    let (price, quantity) = (price.raw(), quantity.raw());
+                    info!("trades={} price={price} quantity={quantity}", self.trades);
+                }
+                Event::Gap(_) => info!("gap"),
+                _ => {}
+            }
         }
     }
 
@@ -341,7 +347,7 @@ mod tests {
         harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
         harness.swap();
         harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
-        assert_eq!(harness.logs().last().unwrap().1, "trades=2");
+        assert_eq!(harness.logs().last().unwrap().1, "trades=2 price=4100 quantity=100");
     }
 
     #[test]

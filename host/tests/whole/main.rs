@@ -1,0 +1,15 @@
+//! The whole loop over real sockets, files and processes: exchange, feeds, bus, agents, desk, and
+//! what goes wrong between them. One program, because to link one takes longer than to run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commands;
+mod crash;
+mod faults;
+mod folder;
+mod hostile;
+mod outages;
+mod secrets;
+mod trading;

@@ -1,0 +1,110 @@
+//! The exchange or Redis goes away while the host trades.
+
+use std::time::Duration;
+
+use crate::support::redis::RedisServer;
+use crate::support::{BOTH, Floor, MAKER, Setup, books, counter, is_up, logs, stream};
+
+/// How long an outage lasts: long enough for several attempts to connect.
+const OUTAGE: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_that_goes_away_comes_back_to_right_books() {
+    logs::keep();
+    let setup = Setup::with(&BOTH);
+    let mut floor = Floor::open(&setup).await;
+    floor.put_file("watcher.toml", b"[params]\nmode = \"count-trades\"\n");
+    floor.put_agent("watcher", "hostile");
+    floor.start_host().await;
+    floor.until_fills(3).await;
+    let orders_work = |status: &hotpit::ops::Status| status.desk.working.len() >= 2;
+    let before = floor.until("orders work", orders_work).await;
+    let gaps = logs::lines_of("watcher").iter().filter(|line| *line == "gap").count();
+
+    floor.exchange.go_down().await;
+    let down = floor
+        .until("the host says so", |status| {
+            !is_up(status, "kalshi") && status.desk.not_ready.is_some()
+        })
+        .await;
+    assert!(!down.troubles().is_empty());
+    let fills = books::read::<u64>(&floor.audit().await, "fills_count");
+    floor
+        .until_so("our orders trade meanwhile", async || {
+            floor.hit().await;
+            books::read::<u64>(&floor.audit().await, "fills_count") >= fills + 2
+        })
+        .await;
+    tokio::time::sleep(OUTAGE).await;
+    let still = floor.status().await;
+    assert_eq!(still.desk.orders, down.desk.orders, "nothing is sent into the dark");
+    assert!(stream(&still, "kalshi").reason.is_some());
+    assert!(still.desk.fills < books::read::<u64>(&floor.audit().await, "fills_count"));
+    floor
+        .until_so("the agents were told", async || {
+            logs::lines_of("watcher").iter().filter(|line| *line == "gap").count() > gaps
+        })
+        .await;
+
+    floor.exchange.come_back().await;
+    let back = floor
+        .until("it is back", |status| is_up(status, "kalshi") && status.desk.not_ready.is_none())
+        .await;
+    assert!(stream(&back, "kalshi").reconnects > stream(&before, "kalshi").reconnects);
+    let snapshots = |status: &hotpit::ops::Status| counter(status, "hotpit_book_changes_total", "snapshot");
+    floor
+        .until("books are fresh", |status| snapshots(status) >= snapshots(&before) + 2)
+        .await;
+
+    // What the host marks its positions at is what the exchange's books say.
+    let world = floor.freeze().await;
+    floor
+        .until_so("the host's books are the exchange's", async || {
+            let status = floor.status().await;
+            let held = status.desk.positions.iter().filter(|line| !line.quantity.is_zero());
+            let mut compared = 0;
+            for line in held {
+                let (Some(bid), Some(ask)) = floor.best(&line.ticker).await else { return false };
+                let Some(mark) = line.mark else { return false };
+                if (2 * mark.raw()).abs_diff(bid.raw() + ask.raw()) > 1 {
+                    return false;
+                }
+                compared += 1;
+            }
+            compared > 0
+        })
+        .await;
+    floor
+        .until_so("fills of the outage are booked", async || {
+            let audit = floor.audit().await;
+            floor.status().await.desk.fills == books::read::<u64>(&audit, "fills_count")
+        })
+        .await;
+    floor.wake(world).await;
+    floor.until_fills(3).await;
+    floor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_killed_stops_orders_until_it_is_back() {
+    let mut redis = RedisServer::start().await;
+    let mut floor = Floor::trading(&Setup::with(&MAKER).over(&redis)).await;
+    redis.kill();
+    floor
+        .until("the host says so and its quotes are gone", |status| {
+            !is_up(status, "redis") && status.desk.working.is_empty()
+        })
+        .await;
+    let down = floor.status().await;
+    assert!(down.troubles().iter().any(|trouble| trouble.contains("redis")));
+    tokio::time::sleep(OUTAGE).await;
+    let still = floor.status().await;
+    assert_eq!(still.desk.orders, down.desk.orders, "no order on books that nobody keeps");
+    assert_eq!(floor.audit().await["open_orders"].as_array().unwrap().len(), 0);
+
+    redis.restart().await;
+    floor.until("it is back", |status| is_up(status, "redis")).await;
+    floor.until_fills(3).await;
+    let status = floor.stop().await;
+    assert!(stream(&status, "redis").reconnects > 0);
+}

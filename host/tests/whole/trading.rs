@@ -1,0 +1,65 @@
+//! Both example agents trade; what is not live sends nothing.
+
+use crate::support::redis::RedisServer;
+use crate::support::{BOTH, Floor, MAKER, Setup, agent, counter, is_running};
+
+/// Lets both example agents trade, and compares the books at the end.
+async fn both_agents_trade(setup: Setup) {
+    let mut floor = Floor::open(&setup).await;
+    floor.start_host().await;
+    floor
+        .until("both agents run", |status| BOTH.iter().all(|(name, _)| is_running(status, name)))
+        .await;
+    for (name, _) in BOTH {
+        let fills = format!("SELECT count(*) FROM fills WHERE agent = '{name}'");
+        floor
+            .until_so(&format!("{name} has fills"), async || floor.ask_journal(&fills) > 0)
+            .await;
+    }
+    let status = floor.stop().await;
+    assert!(status.desk.fills >= 2);
+    assert_eq!(status.desk.positions.iter().filter(|line| line.agent.is_none()).count(), 0);
+    assert!(counter(&status, "hotpit_book_changes_total", "delta") > 0);
+    assert_eq!(counter(&status, "hotpit_books_stale_total", "misfit"), 0);
+    assert_eq!(counter(&status, "hotpit_books_stale_total", "crossed"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_example_agents_trade_and_the_books_agree() {
+    both_agents_trade(Setup::with(&BOTH)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_example_agents_trade_through_redis_and_the_books_agree() {
+    let redis = RedisServer::start().await;
+    both_agents_trade(Setup::with(&BOTH).over(&redis)).await;
+}
+
+/// The address is this machine's to the system, and not to the host: to it, real money may be
+/// behind it.
+async fn on_an_address_that_may_cost_money(live: bool) -> Floor {
+    let mut floor = Floor::open(&Setup::with(&MAKER)).await;
+    let text = std::fs::read_to_string(floor.config_path()).unwrap();
+    let elsewhere = text.replacen("127.0.0.1", "0.0.0.0", 1);
+    std::fs::write(floor.config_path(), format!("live = {live}\n{elsewhere}")).unwrap();
+    floor.start_host().await;
+    floor
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_live_the_desk_decides_and_nothing_leaves() {
+    let floor = on_an_address_that_may_cost_money(false).await;
+    let status = floor.until("it decides", |status| status.desk.intents >= 4).await;
+    assert!(!status.sends_orders);
+    assert!(agent(&status, "market-maker").unwrap().actions > 0);
+    assert_eq!(floor.audit().await["orders_count"], 0);
+    floor.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_live_the_same_address_gets_orders() {
+    let mut floor = on_an_address_that_may_cost_money(true).await;
+    assert!(floor.status().await.sends_orders);
+    floor.until_fills(1).await;
+    floor.stop().await;
+}
