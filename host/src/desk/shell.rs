@@ -15,6 +15,7 @@ use std::time::Duration;
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
@@ -95,6 +96,8 @@ struct Shell<V, W, N> {
     clock: Clock,
     timing: Timing,
     out: Outputs,
+    /// What agents are still to be told.
+    untold: Vec<(AgentId, Notice)>,
     places: Pool<WaitingPlace>,
     cancels: Pool<(OrderKey, CancelRequest)>,
     reads: Pool<Read>,
@@ -131,6 +134,7 @@ pub async fn run<V: Venue>(
         clock,
         timing,
         out: started,
+        untold: Vec::new(),
         places: Pool::new(PLACES_MAX),
         cancels: Pool::new(CANCELS_MAX),
         reads: Pool::new(READS_MAX),
@@ -159,6 +163,12 @@ pub async fn run<V: Venue>(
             },
         }
         shell.start_waiting();
+        if !shell.untold.is_empty() {
+            // Connections are tasks of this thread: they write what was requested before this
+            // goes on to what nobody waits for.
+            yield_now().await;
+            shell.tell();
+        }
     }
     if let Some(done) = shell.drain.and_then(|drain| drain.done) {
         let _ = done.send(());
@@ -298,7 +308,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         }
         self.push_on();
         out.records.iter().for_each(log);
-        self.tell(&mut out);
+        self.untold.append(&mut out.notices);
         out.clear();
         // What ended at once has put out more; else this gives the memory back.
         if self.out.is_empty() {
@@ -326,9 +336,9 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         out.notices.append(&mut after.notices);
     }
 
-    fn tell(&self, out: &mut Outputs) {
+    fn tell(&mut self) {
         let mut accounts: Vec<(AgentId, Arc<Account>)> = Vec::new();
-        for (agent, notice) in out.notices.drain(..) {
+        for (agent, notice) in self.untold.drain(..) {
             let known = accounts.iter().find(|(known, _)| *known == agent);
             let account = match known {
                 Some((_, account)) => Arc::clone(account),
