@@ -20,9 +20,13 @@ const APPLICATION_ID: i64 = 0x686f_7470;
 /// longer, against all custom, makes the desk stop.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The size of a page in a new database. Each commit writes the pages that it changed, whole: an
+/// order changes four of them by a few hundred bytes, so small pages make it about a fifth faster.
+const PAGE_BYTES: i64 = 2_048;
+
 /// The writer checkpoints by itself only when the write-ahead log has this many pages (64 MiB):
 /// normally [`Upkeep`](super::Upkeep) is there long before, on a thread of its own.
-const WRITER_CHECKPOINT_PAGES: i64 = 16_384;
+const WRITER_CHECKPOINT_PAGES: i64 = (64 << 20) / PAGE_BYTES;
 
 /// How large the write-ahead log may stay on disk once it is empty, in bytes.
 const WAL_KEPT_BYTES: i64 = 16 << 20;
@@ -77,7 +81,9 @@ pub(super) fn connect(path: &Path, settings: &Settings) -> rusqlite::Result<Conn
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // In this order: the other settings are of the write-ahead log.
+    // In this order: the size of pages cannot change any more once there is a write-ahead log,
+    // and the other settings are of that log.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let synchronous = match settings.durability {
         Durability::Normal => "normal",
