@@ -344,9 +344,9 @@ mod tests {
     #[test]
     fn trades_are_counted_over_a_swap() {
         let mut harness = harness("count-trades");
-        harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
+        harness.trade("KX-1", cents(41), Quantity::from_contracts(1), Side::Bid);
         harness.swap();
-        harness.trade("KX-1", Side::Bid, cents(41), Quantity::from_contracts(1));
+        harness.trade("KX-1", cents(41), Quantity::from_contracts(1), Side::Bid);
         assert_eq!(harness.logs().last().unwrap().1, "trades=2 price=4100 quantity=100");
     }
 
