@@ -16,6 +16,8 @@ pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 const DELTA: &str = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{"market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","price_dollars":"0.4000","delta_fp":"54.00","side":"yes","ts":"2026-11-22T20:44:01.123456Z","ts_ms":1795380241123}}"#;
 
+pub(crate) const TRADE: &str = r#"{"type":"trade","sid":11,"seq":2,"msg":{"trade_id":"d91bc706-ee49-470d-82d8-11418bda6fed","market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","yes_price_dollars":"0.3600","no_price_dollars":"0.6400","count_fp":"136.00","taker_side":"no","taker_outcome_side":"no","taker_book_side":"ask","is_block_trade":false,"ts":1669149841,"ts_ms":1669149841000}}"#;
+
 /// Levels on each side of the book.
 const DEPTH: u32 = 20;
 
@@ -24,6 +26,7 @@ pub(crate) fn print() {
     figure("decode_delta", median_ns(|| drop(black_box(decode(black_box(DELTA), &ticker)))), "ns");
     let text = snapshot_frame();
     figure("decode_snapshot", median_ns(|| drop(black_box(decode(&text, &ticker)))), "ns");
+    figure("decode_trade", median_ns(|| drop(black_box(decode(black_box(TRADE), &ticker)))), "ns");
 
     let cache = Cache::default();
     cache.apply(&Message::Market(Arc::new(market(&ticker))), NOW);
@@ -39,7 +42,7 @@ pub(crate) fn print() {
 }
 
 /// A frame as the feed turns it into a message of the bus.
-fn decode(text: &str, ticker: &Arc<str>) -> Message {
+pub(crate) fn decode(text: &str, ticker: &Arc<str>) -> Message {
     match parse(text).unwrap().body {
         Body::Delta(delta) => {
             Message::Delta(delta.message(ticker.clone(), NoScale::YesLeg, NOW).unwrap())
@@ -47,7 +50,11 @@ fn decode(text: &str, ticker: &Arc<str>) -> Message {
         Body::Snapshot(snapshot) => {
             Message::Snapshot(snapshot.message(ticker.clone(), NoScale::YesLeg, NOW).unwrap())
         }
-        other => panic!("not a book: {other:?}"),
+        Body::Trade(trade) => {
+            let id = (&*trade.trade_id).into();
+            Message::Trade(trade.message(id, ticker.clone(), NOW).unwrap())
+        }
+        other => panic!("not market data: {other:?}"),
     }
 }
 

@@ -10,6 +10,7 @@ mod agent;
 mod desk;
 mod exchange;
 mod feed;
+mod folder;
 mod measure;
 mod path;
 mod stream;
@@ -26,11 +27,12 @@ mod tap;
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("feed", feed::print),
     ("agent", agent::print),
     ("stream", stream::print),
     ("desk", desk::print),
+    ("folder", folder::print),
     ("tick_to_order_embedded", path::print_embedded),
     ("tick_to_order_redis", path::print_redis),
 ];

@@ -29,7 +29,7 @@ const WARM_UP: usize = 200;
 const TICKS: usize = 1_000;
 /// How long host and exchange have for a tick and all that follows from it. Nobody watches
 /// meanwhile: watching would take a processor from them.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(3);
 /// How long the host may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(30);
 

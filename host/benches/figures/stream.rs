@@ -8,20 +8,17 @@ use hotpit::agents::{Agents, Resources, Settings};
 use hotpit::bus::Message;
 use hotpit::cache::Cache;
 use hotpit::feeds::Wanted;
-use hotpit::feeds::kalshi::wire::{Body, parse};
 use hotpit_rt::Clock;
 use tokio::sync::mpsc;
 
 use crate::agent::guest_file;
-use crate::feed::{NOW, TICKER, book, market};
+use crate::feed::{NOW, TICKER, TRADE, book, decode, market};
 use crate::measure::{figure, percentile};
 
 const EVENTS: u64 = 400_000;
 /// Trades under way between feed and agent: below what a mailbox holds, so that none is dropped.
 const UNDER_WAY_MAX: u64 = 4_096;
 const ROUNDS: usize = 5;
-
-const TRADE: &str = r#"{"type":"trade","sid":11,"seq":2,"msg":{"trade_id":"d91bc706-ee49-470d-82d8-11418bda6fed","market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","yes_price_dollars":"0.3600","no_price_dollars":"0.6400","count_fp":"136.00","taker_side":"no","taker_outcome_side":"no","taker_book_side":"ask","is_block_trade":false,"ts":1669149841,"ts_ms":1669149841000}}"#;
 
 pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -66,11 +63,6 @@ fn measure(agents: &Agents, cache: &Cache) -> Vec<Duration> {
     };
     hear(&Message::Market(Arc::new(market(&ticker))));
     hear(&Message::Snapshot(book(&ticker)));
-    let trade = || {
-        let Body::Trade(trade) = parse(TRADE).unwrap().body else { panic!("not a trade") };
-        let trade = trade.message((&*trade.trade_id).into(), ticker.clone(), NOW).unwrap();
-        hear(&Message::Trade(trade));
-    };
     let wait_for = |events: u64| {
         let patience = Instant::now() + Duration::from_secs(20);
         while seen() < events {
@@ -84,7 +76,7 @@ fn measure(agents: &Agents, cache: &Cache) -> Vec<Duration> {
             let before = seen();
             let began = Instant::now();
             for sent in 1..=EVENTS {
-                trade();
+                hear(&decode(TRADE, &ticker));
                 if sent.is_multiple_of(UNDER_WAY_MAX / 4) {
                     wait_for((before + sent).saturating_sub(UNDER_WAY_MAX));
                 }

@@ -1,0 +1,89 @@
+//! How long a file takes from the folder to work: dropped, and in place of another.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hotpit::agents::{AgentState, AgentStatus, Agents, Resources, Settings};
+use hotpit::cache::Cache;
+use hotpit::feeds::Wanted;
+use hotpit_rt::Clock;
+use tokio::sync::mpsc;
+
+use crate::agent::guest_file;
+use crate::measure::{figure, micros, percentile};
+
+const FILES: u8 = 11;
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn print() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (mut dropped, mut swapped) = runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, _inbox) = mpsc::channel(1_024);
+        let settings = Settings {
+            folder: folder.path().join("agents"),
+            state_folder: folder.path().join("state"),
+            ..Settings::default()
+        };
+        let agents_folder = settings.folder.clone();
+        let resources = Resources {
+            cache: Arc::new(Cache::default()),
+            desk,
+            wanted: Wanted::default(),
+            clock: Clock::system(),
+        };
+        let agents = Agents::start(settings, resources).unwrap();
+        let times = tokio::task::block_in_place(|| measure(&agents, &agents_folder));
+        agents.shutdown().await;
+        times
+    });
+    figure("drop_to_live", micros(percentile(&mut dropped, 50)) / 1e3, "ms");
+    figure("drop_to_swapped", micros(percentile(&mut swapped, 50)) / 1e3, "ms");
+}
+
+fn measure(agents: &Agents, folder: &Path) -> (Vec<Duration>, Vec<Duration>) {
+    let wasm = fs::read(guest_file("market_maker")).unwrap();
+    let runs = |status: &AgentStatus| status.state == AgentState::Running;
+    let mut number = 0;
+    let mut put = |name: &str| {
+        number += 1;
+        let part = folder.join("file.part");
+        fs::write(&part, version(&wasm, number)).unwrap();
+        fs::rename(part, folder.join(name)).unwrap();
+    };
+    let dropped = (0..FILES)
+        .map(|file| {
+            let name = format!("agent-{file}");
+            put(&format!("{name}.wasm"));
+            until(agents, &name, runs)
+        })
+        .collect();
+    let swapped = (1..=FILES)
+        .map(|swap| {
+            put("agent-0.wasm");
+            until(agents, "agent-0", |status| runs(status) && status.swaps == u64::from(swap))
+        })
+        .collect();
+    (dropped, swapped)
+}
+
+/// The agent as if it had been built anew: with a section that means nothing, so that nothing
+/// that was compiled before is of use.
+fn version(wasm: &[u8], number: u8) -> Vec<u8> {
+    [wasm, &[0, 3, 1, b'v', number]].concat()
+}
+
+fn until(agents: &Agents, name: &str, is: impl Fn(&AgentStatus) -> bool) -> Duration {
+    let began = Instant::now();
+    loop {
+        let status = agents.status();
+        if status.iter().any(|status| status.agent.as_str() == name && is(status)) {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < PATIENCE, "{name} does not run: {status:?}");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
