@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hotpit::agents::{AgentState, AgentStatus, Agents, Resources, Settings};
 use hotpit::cache::Cache;
+use hotpit::desk::ToDesk;
 use hotpit::feeds::Wanted;
 use hotpit_rt::Clock;
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (mut dropped, mut swapped) = runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let (desk, _inbox) = mpsc::channel(1_024);
+        let (desk, mut inbox) = mpsc::channel(1_024);
         let settings = Settings {
             folder: folder.path().join("agents"),
             state_folder: folder.path().join("state"),
@@ -36,6 +37,15 @@ pub(crate) fn print() {
             clock: Clock::system(),
         };
         let agents = Agents::start(settings, resources).unwrap();
+        let router = agents.router();
+        // An agent begins when the desk has told it its account.
+        tokio::spawn(async move {
+            while let Some(message) = inbox.recv().await {
+                if let ToDesk::AgentUp { agent, .. } = message {
+                    router.account(&agent, Arc::default());
+                }
+            }
+        });
         let times = tokio::task::block_in_place(|| measure(&agents, &agents_folder));
         agents.shutdown().await;
         times

@@ -15,7 +15,6 @@ mod measure;
 mod path;
 mod stream;
 
-#[allow(dead_code, reason = "shared with tests")]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
 #[allow(dead_code, reason = "shared with tests")]
