@@ -241,9 +241,8 @@ impl Floor {
         let job = move |floor: &mut hotpit_exchange::server::Floor| {
             let now = floor.now();
             let ours = floor.account(&key).unwrap();
-            let resting = |order: &&hotpit_exchange::core::Order| {
-                order.status == OrderStatus::Resting
-            };
+            let resting =
+                |order: &&hotpit_exchange::core::Order| order.status == OrderStatus::Resting;
             let Some(order) = floor.exchange.orders_of(ours).find(resting) else {
                 return Quantity::ZERO;
             };
@@ -275,13 +274,43 @@ impl Floor {
         self.exchange.with_floor(move |floor| floor.scenario = Some(world)).await.unwrap();
     }
 
+    /// Stops the world until what the host marks its positions at is what the exchange's books
+    /// say, with one position at least.
+    pub async fn until_marked_right(&self) {
+        let world = self.freeze().await;
+        self.until_so("the host's books are the exchange's", async || {
+            let status = self.status().await;
+            let held = status.desk.positions.iter().filter(|line| !line.quantity.is_zero());
+            let mut compared = 0;
+            for line in held {
+                let best = self.best(&line.ticker).await;
+                let (Some(bid), Some(ask), Some(mark)) = (best.0, best.1, line.mark) else {
+                    return false;
+                };
+                if (2 * mark.raw()).abs_diff(bid.raw() + ask.raw()) > 1 {
+                    return false;
+                }
+                compared += 1;
+            }
+            compared > 0
+        })
+        .await;
+        self.wake(world).await;
+    }
+
     /// Ends the host and compares its books with the exchange's, to the last unit.
     pub async fn stop(&mut self) -> Status {
         let host = self.host.take().expect("the host was started");
         let status = host.stop().await.expect("the host ends in order");
-        books::assert_agree(&status, &self.audit().await);
-        books::assert_orders_sent_once(&self.journal(), &self.audit().await);
+        self.compare(&status).await;
         status
+    }
+
+    /// Compares the books of a host that has ended so with the exchange's.
+    pub async fn compare(&self, status: &Status) {
+        let fills = self.ask_journal("SELECT count(*) FROM fills");
+        books::assert_agree(status, fills, &self.audit().await);
+        books::assert_orders_sent_once(&self.journal(), &self.audit().await);
     }
 
     /// Ends the host without a look at its books.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Floor, MAKER, Setup, agent, books, guest_bytes};
+use crate::support::{Floor, MAKER, Setup, agent, guest_bytes};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -64,7 +64,7 @@ async fn a_running_host_is_shown_halted_and_resumed() {
         })
         .await;
 
-    books::assert_agree(&program.stop(), &floor.audit().await);
+    floor.compare(&program.stop()).await;
     let summary = std::fs::read_to_string(floor.folder.path().join("stdout")).unwrap();
     assert!(summary.lines().last().unwrap().starts_with("summary: events="), "{summary}");
 }

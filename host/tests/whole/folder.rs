@@ -46,7 +46,7 @@ async fn a_counter_comes_changes_and_goes(setup: Setup, counter: &str) {
     let home = floor.home().await;
     let options = format!(
         "markets = [\"{home}\"]\n[params]\nmode = \"count-trades\"\n\
-         [limits]\nlog_lines_per_second = 1000000\n"
+         [limits]\nlog_lines_per_second = 100000\n"
     );
     floor.put_file(&format!("{counter}.toml"), options.as_bytes());
     let file = format!("{counter}.wasm");

@@ -12,9 +12,7 @@ async fn both_agents_trade(setup: Setup) {
         .await;
     for (name, _) in BOTH {
         let fills = format!("SELECT count(*) FROM fills WHERE agent = '{name}'");
-        floor
-            .until_so(&format!("{name} has fills"), async || floor.ask_journal(&fills) > 0)
-            .await;
+        floor.until_so(&format!("{name} has fills"), async || floor.ask_journal(&fills) > 0).await;
     }
     let status = floor.stop().await;
     assert!(status.desk.fills >= 2);

@@ -56,7 +56,8 @@ pub enum Mode {
 }
 
 /// The modes by their names in the settings.
-const MODES: [(&str, Mode); 18] = [
+const MODES: [(&str, Mode); 19] = [
+    ("count-trades", Mode::CountTrades),
     ("none", Mode::None),
     ("loop", Mode::Loop),
     ("loop-in-start", Mode::LoopInStart),
