@@ -72,7 +72,7 @@ impl Default for Settings {
             folder: "agents".into(),
             state_folder: "state/agents".into(),
             workers: 0,
-            settle_ms: 30,
+            settle_ms: 10,
             rescan_ms: 2_000,
             file_mib_max: 32,
             batch_events_max: 256,
