@@ -3,8 +3,9 @@
 //! What lives here: who gets which handle, and in which order things start and end. What never
 //! lives here: a decision about a market, an order or an agent.
 //!
-//! Start: journal, agents, bus, desk, feeds, operator's port. The desk trades only when it has
-//! compared its books with the exchange's, so the order of the others does not matter to money.
+//! Start: whatever can fail comes before the desk (key, port, state folder, journal, agents, bus),
+//! then the desk, then the feeds. The desk trades only when it has compared its books with the
+//! exchange's.
 //!
 //! End: agents first (they save their states and decide no more), then the desk (it cancels what
 //! works and waits for the exchange to say so, which the feeds still bring in), then the rest.
@@ -14,6 +15,7 @@ mod desk;
 mod floor;
 mod games;
 mod source;
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -42,7 +44,7 @@ use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
 use crate::kalshi::{self, Client, HttpTransport, Signer};
 use crate::ops::live::{Screen, watch};
-use crate::ops::{Server, Source, Status};
+use crate::ops::{Bound, Server, Source, Status};
 
 /// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
 const BROKEN_CAPACITY: usize = 4;
@@ -109,6 +111,9 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let started = clock.now();
         let sends_orders = config.sends_orders() && credentials.is_some();
+        let account = Account::new(&config, credentials.as_ref(), clock, entropy)?;
+        let port = Bound::take(&config.ops).await?;
+        state::claim(&config.state_folder, &config.venue.to_string())?;
         announce(&config, credentials.is_some());
         let store = Store::open(&config.journal_path(), &config.journal)?;
         let recovered = store.recover()?;
@@ -135,7 +140,8 @@ impl Host {
         };
         let bus = Arc::new(Bus::start(&config.bus, Arc::new(floor.clone()), clock, &entropy)?);
 
-        let account = Account::new(&config, credentials.as_ref(), clock, entropy)?;
+        let espn =
+            espn(&config, &account, Arc::clone(&bus), &cache, wanted.clone(), clock, entropy)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
@@ -169,7 +175,6 @@ impl Host {
             // An error means that the host was dropped: the end as well.
             let _ = stopped.await;
         }));
-        let espn = espn(&config, &account, Arc::clone(&bus), &cache, wanted, clock, entropy)?;
         let leagues = espn.status();
         floor.leagues.get_or_init(|| leagues.clone());
         let client = Arc::clone(&account.client);
@@ -193,8 +198,7 @@ impl Host {
             league_stale: Duration::from_millis(config.feeds.espn.stale_ms),
             bus: Arc::clone(&bus),
         });
-        let server =
-            Server::start(&config.ops, &config.state_folder, &entropy, Arc::clone(&source)).await?;
+        let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
         Ok(Self { source, agents, desk, stop_feed, feed, background, bus, upkeep, server })
     }
 

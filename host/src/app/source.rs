@@ -139,7 +139,8 @@ fn agent_line(agent: AgentStatus) -> AgentLine {
         AgentState::Loading => AgentPhase::Loading,
         AgentState::Running => AgentPhase::Running,
         AgentState::Backoff => AgentPhase::Restarting,
-        AgentState::Quarantined | AgentState::Stopped => AgentPhase::Quarantined,
+        AgentState::Quarantined => AgentPhase::Quarantined,
+        AgentState::Stopped => AgentPhase::Stopped,
     };
     AgentLine {
         agent: agent.agent,

@@ -262,7 +262,7 @@ mod tests {
     use hotpit_units::{Price, Quantity, Side};
 
     use super::*;
-    use crate::ops::{Server, Settings, Source};
+    use crate::ops::{Bound, Server, Settings, Source};
 
     /// A host that notes what it was told.
     #[derive(Default)]
@@ -297,7 +297,8 @@ mod tests {
         let host = Arc::new(host);
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = Settings { bind, timeout_ms: 50, ..Settings::default() };
-        let server = Server::start(&settings, folder, &Entropy::os(), Arc::clone(&host)).await;
+        let port = Bound::take(&settings).await.unwrap();
+        let server = Server::start(port, folder, &Entropy::os(), Arc::clone(&host));
         (server.unwrap(), host)
     }
 

@@ -25,8 +25,8 @@ pub mod status;
 use std::future::Future;
 
 pub use files::{Endpoint, EndpointError};
+pub use server::{Bound, OpsError, Server};
 pub(crate) use server::{Done, Order, Problem};
-pub use server::{OpsError, Server};
 pub use settings::Settings;
 pub use status::{AgentLine, AgentPhase, Counter, Status, StreamLine, StreamPhase, Summary};
 

@@ -68,20 +68,40 @@ pub enum OpsError {
     },
 }
 
-impl Server {
-    /// Listens, writes address and token to the state folder, and answers from now on.
+/// The port, taken but not answering yet: whoever cannot have it finds out before anything else
+/// has begun.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    timeout: Duration,
+}
+
+impl Bound {
+    /// Takes the port.
     ///
     /// # Errors
-    /// When the address cannot be had, or the state folder cannot be written.
-    pub async fn start<S: Source>(
-        settings: &Settings,
+    /// When it cannot be had.
+    pub async fn take(settings: &Settings) -> Result<Self, OpsError> {
+        let bind = |cause| OpsError::Bind { address: settings.bind, cause };
+        let listener = TcpListener::bind(settings.bind).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        Ok(Self { listener, address, timeout: settings.timeout() })
+    }
+}
+
+impl Server {
+    /// Writes address and token to the state folder, and answers from now on.
+    ///
+    /// # Errors
+    /// When the state folder cannot be written.
+    pub fn start<S: Source>(
+        port: Bound,
         state_folder: &Path,
         entropy: &Entropy,
         source: Arc<S>,
     ) -> Result<Self, OpsError> {
-        let bind = |cause| OpsError::Bind { address: settings.bind, cause };
-        let listener = TcpListener::bind(settings.bind).await.map_err(bind)?;
-        let bound = listener.local_addr().map_err(bind)?;
+        let Bound { listener, address: bound, timeout } = port;
         if !bound.ip().is_loopback() {
             warn!(address = %bound, "the operator's port can be reached from other machines");
         }
@@ -94,7 +114,7 @@ impl Server {
             source,
             guard: Guard::new(token, bound.ip()),
             requests: Semaphore::new(REQUESTS_MAX),
-            timeout: settings.timeout(),
+            timeout,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {

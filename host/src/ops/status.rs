@@ -76,8 +76,10 @@ pub enum AgentPhase {
     Running,
     /// It failed and is started again soon.
     Restarting,
-    /// It failed too often, or its file cannot be loaded: it stays out until its file changes.
+    /// It failed too often: it stays out until its file changes.
     Quarantined,
+    /// Its file cannot be run, its start refused, or it is switched off.
+    Stopped,
 }
 
 impl fmt::Display for AgentPhase {
@@ -87,6 +89,7 @@ impl fmt::Display for AgentPhase {
             Self::Running => "running",
             Self::Restarting => "restarting",
             Self::Quarantined => "quarantined",
+            Self::Stopped => "stopped",
         })
     }
 }
