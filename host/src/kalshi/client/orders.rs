@@ -234,13 +234,26 @@ fn unreadable(reason: String) -> CallError {
     CallError::Unreadable { status: 200, reason, body: String::new() }
 }
 
+/// The codes of a 409 that is no duplicate: a fill-or-kill order found too little to fill it.
+const FILL_OR_KILL_FAILED: [&str; 2] =
+    ["fill_or_kill_insufficient_resting_volume", "FOK_INSUFFICIENT_VOLUME"];
+
 /// What the answer to an order proves.
 fn placed(response: &Response) -> PlaceOutcome {
     let Response { status, body } = response;
     match *status {
         // Refused before it was looked at.
         429 => PlaceOutcome::NotSent { reason: format!("status 429: {}", Refusal::read(body)) },
-        409 => PlaceOutcome::Duplicate,
+        409 => {
+            let refusal = Refusal::read(body);
+            match refusal.code() {
+                Some(code) if FILL_OR_KILL_FAILED.contains(&code) => {
+                    PlaceOutcome::Rejected { reason: refusal.to_string() }
+                }
+                // A duplicate most likely; and whatever else it is, asking settles it.
+                Some(_) | None => PlaceOutcome::Duplicate,
+            }
+        }
         _ => match decode::<OrderCreated>(response) {
             Ok(created) if !created.order_id.is_empty() => PlaceOutcome::Accepted {
                 venue_order_id: VenueOrderId::from(created.order_id),

@@ -67,6 +67,7 @@ async fn only_proof_rejects_an_order() {
         (status(408, r#"{"error":"request timeout"}"#), 'U'),
         (status(409, r#"{"error":{"code":"ORDER_ALREADY_EXISTS","message":"m"}}"#), 'D'),
         (status(409, ""), 'D'),
+        (status(409, r#"{"error":{"code":"fill_or_kill_insufficient_resting_volume"}}"#), 'R'),
         (status(429, r#"{"error":"too many requests"}"#), 'N'),
         (status(500, r#"{"code":"internal_error","message":"m"}"#), 'U'),
         (status(503, r#"{"exchange_active":false,"trading_active":false}"#), 'U'),
