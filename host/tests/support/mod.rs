@@ -116,6 +116,8 @@ pub struct Floor {
 impl Floor {
     /// Opens the exchange and fills the folder; starts no host.
     pub async fn open(setup: &Setup) -> Self {
+        // Before anything logs, whatever test comes first.
+        logs::keep();
         let folder = tempfile::tempdir().unwrap();
         let key = generate_credentials(&folder.path().join("keys"), setup.key).unwrap();
         let account = AccountSettings::new(&*key.key_id, key.public_key_pem().unwrap());

@@ -40,7 +40,6 @@ async fn until_logged(floor: &Floor, counter: &str, mark: Quantity) {
 /// An agent that counts trades is dropped, replaced three times and deleted; between two marks in
 /// its market it must have been told of each trade once, in order, and have kept count.
 async fn a_counter_comes_changes_and_goes(setup: Setup, counter: &str) {
-    logs::keep();
     let mut floor = Floor::open(&setup).await;
     floor.start_host().await;
     let home = floor.home().await;

@@ -10,7 +10,6 @@ const OUTAGE: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exchange_that_goes_away_comes_back_to_right_books() {
-    logs::keep();
     let setup = Setup::with(&BOTH);
     let mut floor = Floor::open(&setup).await;
     let options = "[params]\nmode = \"count-trades\"\n[limits]\nlog_lines_per_second = 100000\n";

@@ -57,9 +57,9 @@ pub enum Mode {
 
 /// The modes by their names in the settings.
 const MODES: [(&str, Mode); 19] = [
-    ("count-trades", Mode::CountTrades),
     ("none", Mode::None),
     ("loop", Mode::Loop),
+    ("count-trades", Mode::CountTrades),
     ("loop-in-start", Mode::LoopInStart),
     ("loop-in-save", Mode::LoopInSave),
     ("memory-bomb", Mode::MemoryBomb),
