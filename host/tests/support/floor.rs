@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use hotpit::agents::{AgentState, AgentStatus, Agents, Budget, Resources, Router, Settings};
 use hotpit::bus::{Message, Snapshot};
 use hotpit::cache::Cache;
-use hotpit::desk::ToDesk;
+use hotpit::desk::{Receipt, ToDesk};
 use hotpit::feeds::Wanted;
 use hotpit::model::{
     Action, AgentId, FeeSchedule, Level, Market, MarketStatus, OrderId, PriceGrid, Trade,
@@ -37,6 +37,7 @@ pub struct Floor {
     pub router: Arc<Router>,
     pub agents: Agents,
     pub desk: mpsc::Receiver<ToDesk>,
+    inbox: mpsc::WeakSender<ToDesk>,
     pub trades: u64,
 }
 
@@ -45,19 +46,45 @@ impl Floor {
         Self::with(tempfile::tempdir().unwrap(), 4_096, |_| {})
     }
 
+    /// With a desk that is done with everything at once, as long as there is room for it at the
+    /// test.
     pub fn with(
         folder: tempfile::TempDir,
         desk_capacity: usize,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        let mut floor = Self::bare(folder, desk_capacity, change);
+        let (seen, desk) = mpsc::channel(desk_capacity);
+        let mut inbox = std::mem::replace(&mut floor.desk, desk);
+        tokio::spawn(async move {
+            while let Ok(room) = seen.reserve().await {
+                let Some(mut message) = inbox.recv().await else { return };
+                let taken = match &mut message {
+                    ToDesk::Actions { receipt, .. } => std::mem::take(receipt),
+                    _ => Receipt::default(),
+                };
+                room.send(message);
+                drop(taken);
+            }
+        });
+        floor
+    }
+
+    /// With nobody between the agents and the test.
+    pub fn bare(
+        folder: tempfile::TempDir,
+        desk_capacity: usize,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let (sender, desk) = mpsc::channel(desk_capacity);
+        let inbox = sender.downgrade();
         let cache = Arc::new(Cache::default());
         let mut settings = Settings {
             folder: folder.path().join("agents"),
             state_folder: folder.path().join("state"),
             workers: 2,
             // Generous, because the machine that tests runs much else.
-            budget: Budget { batch_ms: 20, ..Budget::default() },
+            budget: Budget { batch_ms: 20, actions_per_second: 1_000_000, ..Budget::default() },
             ..Settings::default()
         };
         change(&mut settings);
@@ -69,7 +96,7 @@ impl Floor {
         };
         let agents = Agents::start(settings, resources).unwrap();
         let router = agents.router();
-        let floor = Self { folder, cache, router, agents, desk, trades: 0 };
+        let floor = Self { folder, cache, router, agents, desk, inbox, trades: 0 };
         floor.hear(&Message::Market(Arc::new(market())));
         floor.quote(40);
         floor
@@ -158,7 +185,7 @@ impl Floor {
     /// The next order id that an agent's counting gave, and from which version.
     pub async fn counted(&mut self, agent: &str) -> (u64, u64) {
         loop {
-            if let ToDesk::Actions { agent: who, actions } = self.heard().await
+            if let ToDesk::Actions { agent: who, actions, .. } = self.heard().await
                 && who == AgentId::from(agent)
             {
                 let [Action::Cancel(OrderId(id))] = actions[..] else { panic!("{actions:?}") };
@@ -177,9 +204,19 @@ impl Floor {
         }
     }
 
-    /// Whatever waits for the desk.
-    pub fn drain(&mut self) -> Vec<ToDesk> {
-        std::iter::from_fn(|| self.desk.try_recv().ok()).collect()
+    /// Whatever was sent to the desk until now.
+    pub async fn drain(&mut self) -> Vec<ToDesk> {
+        let inbox = self.inbox.upgrade().unwrap();
+        let mark = tokio::spawn(async move { inbox.send(ToDesk::Connected).await });
+        let mut drained = vec![];
+        loop {
+            match self.heard().await {
+                ToDesk::Connected => break,
+                message => drained.push(message),
+            }
+        }
+        mark.await.unwrap().unwrap();
+        drained
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::redis::RedisServer;
-use crate::support::{BOTH, Floor, MAKER, Setup, books, counter, is_up, logs, stream};
+use crate::support::{BOTH, Floor, MAKER, Setup, agent, books, counter, is_up, logs, stream};
 
 /// How long an outage lasts: long enough for several attempts to connect.
 const OUTAGE: Duration = Duration::from_secs(3);
@@ -12,13 +12,17 @@ const OUTAGE: Duration = Duration::from_secs(3);
 async fn an_exchange_that_goes_away_comes_back_to_right_books() {
     let setup = Setup::with(&BOTH);
     let mut floor = Floor::open(&setup).await;
-    let options = "[params]\nmode = \"count-trades\"\n[limits]\nlog_lines_per_second = 100000\n";
+    let options = "series = [\"KXNFLGAME\"]\n[params]\nmode = \"count-trades\"\n\
+                   [limits]\nlog_lines_per_second = 100000\n";
     floor.put_file("watcher.toml", options.as_bytes());
     floor.put_agent("watcher", "hostile");
     floor.start_host().await;
     floor.until_fills(3).await;
-    let orders_work = |status: &hotpit::ops::Status| status.desk.working.len() >= 2;
-    let before = floor.until("orders work", orders_work).await;
+    let ready = |status: &hotpit::ops::Status| {
+        let watches = agent(status, "watcher").is_some_and(|line| line.markets >= 2);
+        watches && status.desk.working.len() >= 2
+    };
+    let before = floor.until("orders work and the watcher watches", ready).await;
     let gaps = logs::lines_of("watcher").iter().filter(|line| *line == "gap").count();
 
     floor.exchange.go_down().await;
