@@ -38,6 +38,8 @@ pub(super) struct Ledger {
     cash: Dollars,
     /// What all working orders may take.
     reserved: Dollars,
+    /// The most that this was since [`Ledger::watch_reserved`].
+    most_reserved: Dollars,
     exposure: Dollars,
     open_orders: u32,
 }
@@ -50,6 +52,7 @@ impl Ledger {
             stakes: BTreeMap::new(),
             cash: Dollars::ZERO,
             reserved: Dollars::ZERO,
+            most_reserved: Dollars::ZERO,
             exposure: Dollars::ZERO,
             open_orders: 0,
         }
@@ -67,6 +70,16 @@ impl Ledger {
     /// Cash that no working order may take.
     pub(super) fn free_cash(&self) -> Dollars {
         self.cash.saturating_sub(self.reserved)
+    }
+
+    /// From now on [`Ledger::most_reserved`] is watched anew.
+    pub(super) fn watch_reserved(&mut self) {
+        self.most_reserved = self.reserved;
+    }
+
+    /// The most that working orders might have taken at any time since it is watched.
+    pub(super) fn most_reserved(&self) -> Dollars {
+        self.most_reserved
     }
 
     /// What everybody together can lose.
@@ -106,6 +119,7 @@ impl Ledger {
         of_market.remove(before);
         of_market.add(after);
         self.reserved = self.reserved - before.reserved() + after.reserved();
+        self.most_reserved = self.most_reserved.max(self.reserved);
         let of_agent = self.agents.get_mut(agent);
         of_agent.open_orders = of_agent.open_orders.saturating_sub(before.orders) + after.orders;
         self.open_orders = self.open_orders.saturating_sub(before.orders) + after.orders;

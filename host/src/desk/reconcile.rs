@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotpit_units::{Dollars, Quantity, Timestamp};
+use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
+use super::exposure::leg_cost;
 use super::orders::{Order, OrderKey};
 use super::venue::AccountSnapshot;
-use crate::model::{OrderState, VenueFill, VenueOrderId};
+use crate::model::{OrderState, VenueFill, VenueOrder, VenueOrderId};
 
 /// The fills that were not booked yet, oldest first.
 pub(super) fn missed_fills(
@@ -99,6 +100,36 @@ pub(super) fn positions(
         .collect()
 }
 
+/// What the exchange holds for the orders that rest in a snapshot, fees apart: what they cost
+/// where they open a position. Those that trade first close first, and that needs nothing.
+pub(super) fn held(snapshot: &AccountSnapshot) -> Dollars {
+    let mut positions: BTreeMap<&str, Quantity> = BTreeMap::new();
+    for position in &snapshot.positions {
+        *positions.entry(&position.ticker).or_default() += position.quantity;
+    }
+    let mut sides: BTreeMap<(&str, bool), Vec<&VenueOrder>> = BTreeMap::new();
+    for order in &snapshot.resting {
+        sides.entry((&order.ticker, order.side == Side::Bid)).or_default().push(order);
+    }
+    let mut held = Dollars::ZERO;
+    for ((ticker, buys), mut orders) in sides {
+        orders.sort_by_key(|order| order.price);
+        if buys {
+            orders.reverse();
+        }
+        let position = positions.get(ticker).copied().unwrap_or_default();
+        let closable = if buys { -position } else { position };
+        let mut closable = closable.max(Quantity::ZERO);
+        for order in orders {
+            let closing = closable.min(order.remaining);
+            closable -= closing;
+            let cost = leg_cost(order.side, order.price, order.remaining - closing);
+            held = held.saturating_add(cost);
+        }
+    }
+    held
+}
+
 /// What to make of the exchange's word on cash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cash {
@@ -110,9 +141,9 @@ pub(super) enum Cash {
     Differs,
 }
 
-/// Compares cash. `reserved` is what our working orders may take: it is not told whether the
-/// exchange's balance has it taken off already, so a balance that is lower by no more than this
-/// agrees.
+/// Compares cash. `reserved` is the most that our working orders might have taken since the
+/// balance was asked for: it is not told when in that time it was made, nor whether it has them
+/// taken off already, so a balance that is lower by no more than this agrees.
 pub(super) fn cash(ours: Dollars, theirs: Dollars, reserved: Dollars, quiet: bool) -> Cash {
     let missing = ours.saturating_sub(theirs);
     if missing.is_zero() || (missing.is_positive() && missing <= reserved) {
@@ -126,8 +157,6 @@ pub(super) fn cash(ours: Dollars, theirs: Dollars, reserved: Dollars, quiet: boo
 
 #[cfg(test)]
 mod tests {
-    use hotpit_units::{Price, Side};
-
     use super::*;
     use crate::model::VenuePosition;
 
@@ -201,6 +230,37 @@ mod tests {
         let missed = missed_fills(&snapshot, |id| id == "b");
         let ids: Vec<&str> = missed.iter().map(|fill| &*fill.fill_id).collect();
         assert_eq!(ids, ["a", "c"]);
+    }
+
+    #[test]
+    fn resting_orders_hold_what_they_cost_where_they_open_a_position() {
+        let order = |ticker: &str, side, cents, contracts| VenueOrder {
+            venue_order_id: "v".into(),
+            client_order_id: None,
+            ticker: Arc::from(ticker),
+            side,
+            price: Price::from_cents(cents),
+            status: crate::model::VenueOrderStatus::Resting,
+            filled: Quantity::ZERO,
+            remaining: Quantity::from_contracts(contracts),
+            reason: None,
+            exchange_index: 0,
+            ts: None,
+        };
+        let (bid, ask) = (Side::Bid, Side::Ask);
+        let cases: [(&[(&str, i64)], Vec<VenueOrder>, u32); 5] = [
+            (&[], vec![order("A", bid, 40, 10), order("A", ask, 60, 10)], 800),
+            (&[("A", 1_000)], vec![order("A", ask, 60, 10)], 0),
+            // The cheaper one closes, the other one opens three.
+            (&[("A", 700)], vec![order("A", ask, 90, 5), order("A", ask, 60, 5)], 30),
+            (&[("A", -700)], vec![order("A", bid, 10, 5), order("A", bid, 40, 5)], 30),
+            (&[("A", 1_000)], vec![order("B", ask, 60, 10)], 400),
+        ];
+        for (positions, resting, cents) in cases {
+            let snapshot = AccountSnapshot { resting, ..snapshot(positions) };
+            let expected = Price::from_cents(1) * Quantity::from_contracts(i64::from(cents));
+            assert_eq!(held(&snapshot), expected, "{snapshot:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,17 @@ const READ_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 /// A position that does not agree: ours and theirs.
 type Drift = BTreeMap<Arc<str>, (Quantity, Quantity)>;
 
+/// How far the exchange's word on cash is known.
+#[derive(Debug, Clone, Copy)]
+enum CashWord {
+    /// It was not read yet.
+    Unread,
+    /// It was read while something was under way: the next quiet read replaces it.
+    Early,
+    /// It was read. What orders held by then was estimated and may be wrong by `slack` at most.
+    Read { slack: Dollars },
+}
+
 /// Where the comparison with the exchange stands.
 #[derive(Debug)]
 pub(super) struct Sync {
@@ -43,8 +54,10 @@ pub(super) struct Sync {
     fills_read: Timestamp,
     /// The journal is new, or an operator said so: the exchange's word on positions is taken.
     adopt: bool,
-    /// The first read gives the cash, whatever we think of it.
-    cash_known: bool,
+    cash: CashWord,
+    /// By how much the exchange's cash was more than ours in the last comparison, where nothing
+    /// explained it.
+    cash_suspect: Option<Dollars>,
     suspects: Drift,
     drift: Drift,
     /// Something was too young to be judged in the last comparison.
@@ -70,7 +83,8 @@ impl Sync {
             down: None,
             fills_read: fills_read.min(now),
             adopt: recovered.runs == 0,
-            cash_known: false,
+            cash: CashWord::Unread,
+            cash_suspect: None,
             suspects: Drift::new(),
             drift: Drift::new(),
             undecided: false,
@@ -134,6 +148,7 @@ impl Desk {
             return;
         }
         self.sync.reading = true;
+        self.ledger.watch_reserved();
         // An order whose fills are missing may have traded before the last read.
         let oldest_missing = self
             .orders
@@ -303,22 +318,47 @@ impl Desk {
         }));
     }
 
+    /// The exchange's balance is what is free: what resting orders hold is off it already, and
+    /// our cash counts it. The first word is taken. Later a difference is taken over if nothing
+    /// explains it, neither fills nor positions nor what orders may have taken since the balance
+    /// was asked for, and two reads in a row show the same.
     fn compare_cash(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
-        let (ours, theirs) = (self.ledger.cash(), snapshot.balance);
-        if !std::mem::replace(&mut self.sync.cash_known, true) {
-            self.ledger.set_cash(theirs);
-            return;
-        }
         let lag = self.settings.timing.read_lag();
+        let held = reconcile::held(snapshot);
+        let (ours, theirs) = (self.ledger.cash(), snapshot.balance.saturating_add(held));
+        let reserved = self.ledger.most_reserved();
         let quiet = self.sync.last_booked + lag <= snapshot.requested_at
             && self.parked.is_empty()
-            && !self.orders.open().any(|(_, order)| order.missing().is_positive());
-        match reconcile::cash(ours, theirs, ours - self.ledger.free_cash(), quiet) {
-            Cash::Agrees | Cash::Undecided => {}
-            Cash::Differs => {
-                let detail = format!("ours={ours} theirs={theirs}: taken over");
-                out.records.push(difference("cash", None, detail, now));
+            && !self.orders.open().any(|(_, order)| order.missing().is_positive())
+            && !self.sync.undecided
+            && self.sync.drift.is_empty();
+        let before = self.sync.cash_suspect.take();
+        let slack = match self.sync.cash {
+            CashWord::Read { slack } => slack,
+            CashWord::Early if !quiet => return,
+            CashWord::Unread | CashWord::Early => {
                 self.ledger.set_cash(theirs);
+                let read = CashWord::Read { slack: reserved.max(held) };
+                self.sync.cash = if quiet { read } else { CashWord::Early };
+                return;
+            }
+        };
+        match reconcile::cash(ours, snapshot.balance, reserved, quiet) {
+            Cash::Agrees | Cash::Undecided => {}
+            Cash::Differs if before == Some(theirs - ours) => {
+                // Within the slack it is the estimate of the first read that was wrong.
+                if (theirs - ours).abs() > slack {
+                    let detail = format!("ours={ours} theirs={theirs}: taken over");
+                    out.records.push(difference("cash", None, detail, now));
+                }
+                self.ledger.set_cash(theirs);
+                self.sync.cash = CashWord::Read { slack: Dollars::ZERO };
+            }
+            Cash::Differs => {
+                self.sync.cash_suspect = Some(theirs - ours);
+                if before.is_none() {
+                    self.sync.due = self.sync.due.min(now + lag);
+                }
             }
         }
     }

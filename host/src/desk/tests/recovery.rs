@@ -195,3 +195,26 @@ fn fills_are_read_from_before_the_oldest_order_that_may_have_traded() {
     };
     assert_eq!(*fills_since + Duration::from_secs(600), START);
 }
+
+#[test]
+fn what_the_orders_of_the_last_run_hold_is_counted_once() {
+    let mut floor = restarted(recovered(OrderState::PartlyFilled, Some("v-old")));
+    let balance = Dollars::from_dollars(997);
+    let account = |floor: &Floor, balance, resting| {
+        let positions = vec![held(TICKER, 4)];
+        Input::Account(Ok(AccountSnapshot { resting, positions, balance, ..floor.snapshot() }))
+    };
+    // $3 are held for the six that still work at 50 cents.
+    floor.apply(account(&floor, balance, vec![venue_order(VenueOrderStatus::Resting, 4)]));
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
+    floor.pass(Duration::from_secs(61));
+    floor.apply(account(&floor, balance, vec![venue_order(VenueOrderStatus::Resting, 4)]));
+    assert!(floor.differences().is_empty());
+    floor.apply(Input::Order(venue_order(VenueOrderStatus::Canceled, 4)));
+    floor.pass(Duration::from_secs(61));
+    for _ in 0..2 {
+        floor.apply(account(&floor, Dollars::from_dollars(1_000), vec![]));
+        assert!(floor.differences().is_empty());
+    }
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
+}

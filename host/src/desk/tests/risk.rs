@@ -228,6 +228,7 @@ fn every_check_denies_with_its_code_and_its_numbers() {
                 floor.now = floor.now + Duration::from_secs(60);
                 let balance = Dollars::from_dollars(5);
                 let snapshot = AccountSnapshot { balance, ..floor.snapshot() };
+                floor.apply(Input::Account(Ok(snapshot.clone())));
                 floor.apply(Input::Account(Ok(snapshot)));
             },
             intent: bid(1, 50, 10),
@@ -367,6 +368,7 @@ fn an_order_that_closes_needs_neither_cash_nor_room() {
     let mut snapshot = floor.snapshot();
     snapshot.balance = Dollars::ZERO;
     snapshot.positions = vec![held(TICKER, 20)];
+    floor.apply(Input::Account(Ok(snapshot.clone())));
     floor.apply(Input::Account(Ok(snapshot)));
     assert_eq!(floor.desk.report().cash, Dollars::ZERO);
 

@@ -144,15 +144,75 @@ fn a_new_journal_takes_over_what_the_exchange_has() {
     assert_eq!(report.cash, Dollars::from_dollars(1_000));
 }
 
+/// An account with nothing but cash and resting orders.
+fn account(floor: &Floor, balance: i64, resting: Vec<VenueOrder>) -> Input {
+    let balance = Dollars::from_dollars(balance);
+    Input::Account(Ok(AccountSnapshot { balance, resting, ..floor.snapshot() }))
+}
+
 #[test]
-fn cash_that_came_from_outside_is_taken_over_when_all_is_quiet() {
+fn cash_that_came_from_outside_is_taken_over_when_two_reads_show_it() {
     let mut floor = Floor::open();
     floor.pass(Duration::from_secs(60));
-    let mut snapshot = floor.snapshot();
-    snapshot.balance = Dollars::from_dollars(1_500);
-    floor.apply(Input::Account(Ok(snapshot)));
+    floor.apply(account(&floor, 1_500, vec![]));
+    assert!(floor.differences().is_empty(), "the first time it may be a slow read");
+    floor.pass(Duration::from_secs(3));
+    assert_eq!(floor.reads(), 1, "looked at again soon");
+    floor.apply(account(&floor, 1_600, vec![]));
+    assert!(floor.differences().is_empty(), "not what it was");
+    floor.apply(account(&floor, 1_600, vec![]));
+    assert_eq!(floor.differences(), ["cash"]);
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_600));
+}
+
+#[test]
+fn cash_that_came_while_an_order_rests_is_counted_with_what_the_order_holds() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.pass(Duration::from_secs(60));
+    let resting = vec![reported(&sent, VenueOrderStatus::Resting, 0)];
+    for _ in 0..2 {
+        floor.apply(account(&floor, 1_495, resting.clone()));
+    }
     assert_eq!(floor.differences(), ["cash"]);
     assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_500));
+    floor.apply(account(&floor, 1_495, resting));
+    floor.apply(Input::Order(reported(&sent, VenueOrderStatus::Canceled, 0)));
+    floor.apply(account(&floor, 1_500, vec![]));
+    assert!(floor.differences().is_empty());
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_500));
+}
+
+#[test]
+fn a_balance_from_before_a_cancel_is_not_taken_over() {
+    let mut floor = Floor::open();
+    for number in 1..=4 {
+        let sent = floor.rest(bid(number, 50, 10));
+        floor.pass(Duration::from_secs(61));
+        // Asked for while the order rests, answered after it was canceled.
+        assert_eq!(floor.reads(), 1);
+        floor.apply(Input::Order(reported(&sent, VenueOrderStatus::Canceled, 0)));
+        floor.apply(account(&floor, 995, vec![]));
+        assert!(floor.differences().is_empty());
+        floor.pass(Duration::from_secs(3));
+        assert_eq!(floor.reads(), 0, "nothing to look at again");
+        assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
+    }
+}
+
+#[test]
+fn cash_is_not_judged_while_a_position_does_not_agree() {
+    let mut floor = Floor::open();
+    floor.pass(Duration::from_secs(61));
+    // A fill that nobody reported yet: the cash went with the position.
+    for _ in 0..3 {
+        let mut snapshot = floor.snapshot();
+        snapshot.balance = Dollars::from_dollars(998);
+        snapshot.positions = vec![held(TICKER, 4)];
+        floor.apply(Input::Account(Ok(snapshot)));
+        assert!(!floor.differences().contains(&"cash"));
+    }
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
 }
 
 #[test]
