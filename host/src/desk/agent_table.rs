@@ -111,12 +111,15 @@ impl OrderIds {
     }
 
     pub(super) fn insert(&mut self, id: OrderId) {
+        if self.floor.is_some_and(|floor| id <= floor) {
+            return;
+        }
         match self.used.binary_search(&id) {
             Ok(_) => return,
             Err(index) => self.used.insert(index, id),
         }
         if self.used.len() > ORDER_IDS_KEPT {
-            self.floor = self.used.pop_front();
+            self.floor = self.floor.max(self.used.pop_front());
         }
     }
 }
@@ -178,6 +181,12 @@ mod tests {
         }
         assert_eq!(ids.used.len(), ORDER_IDS_KEPT);
         for id in 0..=ORDER_IDS_KEPT as u64 + 5 {
+            assert!(ids.is_used(OrderId(id)), "{id}");
+        }
+        // One from below the floor, as an old order that is taken over has it, lowers nothing.
+        ids.insert(OrderId(1));
+        ids.insert(OrderId(ORDER_IDS_KEPT as u64 + 6));
+        for id in 0..=ORDER_IDS_KEPT as u64 + 6 {
             assert!(ids.is_used(OrderId(id)), "{id}");
         }
         let restored = OrderIds::restore(&UsedOrderIds {
