@@ -56,6 +56,7 @@ impl DeskThread {
         let DeskParts { settings, recovered, journal, inbox, client, sends_orders, floor } = parts;
         let nonce = run_nonce(recovered.runs, &mut entropy.rng("client order ids"));
         let drain = Duration::from_millis(settings.timing.drain_ms);
+        let used = !recovered.is_flat();
         let work = move || async move {
             let mut started = Outputs::default();
             let desk = Desk::new(settings, nonce, recovered, clock.now(), &mut started);
@@ -67,7 +68,7 @@ impl DeskThread {
                 run(desk, started, inbox, client, journal, views, floor, clock).await
             } else {
                 let account = client.has_key().then_some(client);
-                let venue = Rc::new(DryRun::new(account, clock, PRETENDED_CASH));
+                let venue = Rc::new(DryRun::new(account, clock, PRETENDED_CASH).with_used(used));
                 run(desk, started, inbox, venue, journal, views, floor, clock).await
             };
             keep_warm.abort();

@@ -12,13 +12,21 @@ use super::venue::{
 use crate::model::{ClientOrderId, VenueOrder};
 
 /// An exchange that is only read: what would be sent is logged, and the desk is told that it was
-/// not sent. Without a key there is nothing to read either, and the account is empty.
+/// not sent. Without a key there is nothing to read either: that proves nothing of orders, and the
+/// account is pretended to be empty unless it is known not to be.
 #[derive(Debug)]
 pub struct DryRun<V> {
     inner: Option<Rc<V>>,
     clock: Clock,
     /// The cash of an account that cannot be read, so that there is something to decide about.
     pretended: Dollars,
+    /// Earlier runs left something in the account.
+    used: bool,
+}
+
+/// Why nothing is read.
+fn no_key(call: &'static str) -> ReadError {
+    ReadError { call, reason: "there is no API key, so nothing is known of the account".to_owned() }
 }
 
 impl<V> DryRun<V> {
@@ -26,7 +34,15 @@ impl<V> DryRun<V> {
     /// dollars of cash.
     #[must_use]
     pub const fn new(inner: Option<Rc<V>>, clock: Clock, pretended: Dollars) -> Self {
-        Self { inner, clock, pretended }
+        Self { inner, clock, pretended, used: false }
+    }
+
+    /// Says whether earlier runs [left something](super::Recovered::is_flat) in the account. Then
+    /// it is not pretended to be empty, for that would say that all of it is gone.
+    #[must_use]
+    pub const fn with_used(mut self, used: bool) -> Self {
+        self.used = used;
+        self
     }
 }
 
@@ -58,13 +74,14 @@ impl<V: Venue> Venue for DryRun<V> {
     ) -> Result<Option<VenueOrder>, ReadError> {
         match &self.inner {
             Some(inner) => inner.find(client_order_id, ticker, placed_at).await,
-            None => Ok(None),
+            None => Err(no_key("find")),
         }
     }
 
     async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
         match &self.inner {
             Some(inner) => inner.account(fills_since).await,
+            None if self.used => Err(no_key("account")),
             None => Ok(AccountSnapshot {
                 requested_at: self.clock.now(),
                 resting: Vec::new(),
@@ -73,5 +90,71 @@ impl<V: Venue> Venue for DryRun<V> {
                 balance: self.pretended,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hotpit_units::{Price, Quantity, Side};
+
+    use super::*;
+
+    /// No exchange at all.
+    enum Nobody {}
+
+    impl Venue for Nobody {
+        async fn place(&self, _request: PlaceRequest) -> PlaceOutcome {
+            match *self {}
+        }
+
+        async fn cancel(&self, _request: CancelRequest) -> CancelOutcome {
+            match *self {}
+        }
+
+        async fn find(
+            &self,
+            _client_order_id: &ClientOrderId,
+            _ticker: &str,
+            _placed_at: Timestamp,
+        ) -> Result<Option<VenueOrder>, ReadError> {
+            match *self {}
+        }
+
+        async fn account(&self, _fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+            match *self {}
+        }
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_proved_of_orders_and_of_a_used_account() {
+        let now = Timestamp::from_secs(1_000);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let cash = Dollars::from_dollars(5);
+            let clock = Clock::simulated(now);
+            let dry = DryRun::<Nobody>::new(None, clock, cash);
+            assert!(dry.find(&"old-1".into(), "KX-1", now).await.is_err());
+            assert_eq!(dry.account(now).await.unwrap().balance, cash);
+            assert!(dry.with_used(true).account(now).await.is_err());
+        });
+    }
+
+    #[test]
+    fn an_account_is_used_where_an_order_is_unfinished_or_a_position_is_open() {
+        use crate::desk::Recovered;
+        use crate::desk::record::{Holding, RecoveredHolding};
+        let with = |contracts| {
+            let mut holding = Holding::default();
+            holding.trade(
+                Side::Bid,
+                Price::from_cents(50),
+                Quantity::from_contracts(contracts),
+                Dollars::ZERO,
+            );
+            let held = RecoveredHolding { agent: None, ticker: "KX-1".into(), holding };
+            Recovered { runs: 1, holdings: vec![held], ..Recovered::default() }
+        };
+        assert!(with(0).is_flat());
+        assert!(!with(1).is_flat());
     }
 }

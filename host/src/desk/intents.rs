@@ -126,6 +126,7 @@ impl Desk {
             cancel: Cancel::Idle,
             query: Query::Idle,
             recovered: false,
+            presumed: false,
             committed: Working::default(),
             listed: false,
         });

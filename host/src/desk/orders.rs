@@ -47,6 +47,9 @@ pub(super) struct Order {
     pub(super) query: Query,
     /// Taken over from an earlier run and not heard of yet.
     pub(super) recovered: bool,
+    /// It is taken to have ended because the exchange did not know it, or ended in an earlier run:
+    /// the exchange's word that it is there is believed all the same.
+    pub(super) presumed: bool,
     /// What of it the ledger counts.
     pub(super) committed: Working,
     /// Whether its price is among the own levels of its market.

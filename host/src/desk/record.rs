@@ -272,7 +272,7 @@ pub struct Difference {
     /// When it was found.
     pub ts: Timestamp,
     /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`, `position`,
-    /// `cash`, `overfill`, `contradiction`, `bad_report`.
+    /// `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
     pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,
@@ -286,6 +286,9 @@ pub struct Recovered {
     /// How many runs the journal has seen before this one; 0: the journal is new, so what the
     /// exchange says of positions is taken over.
     pub runs: u64,
+    /// When the first of them started; none: this one is the first. What traded before that is
+    /// part of the positions that were found then.
+    pub since: Option<Timestamp>,
     /// Orders that are not final, and final ones of whose fills some were never booked.
     pub orders: Vec<RecoveredOrder>,
     /// Every fill that was booked.
@@ -300,6 +303,14 @@ pub struct Recovered {
     pub halted_agents: BTreeMap<AgentId, String>,
     /// The numbers that each agent has used for its intents.
     pub order_ids: BTreeMap<AgentId, UsedOrderIds>,
+}
+
+impl Recovered {
+    /// Whether no order is unfinished and no position is open.
+    #[must_use]
+    pub fn is_flat(&self) -> bool {
+        self.orders.is_empty() && self.holdings.iter().all(|held| held.holding.quantity.is_zero())
+    }
 }
 
 /// An order that a new run has to care for.

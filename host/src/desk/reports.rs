@@ -217,6 +217,7 @@ impl Desk {
             cancel: Cancel::Idle,
             query: Query::Idle,
             recovered: false,
+            presumed: false,
             committed: Working::default(),
             listed: false,
         };
@@ -241,7 +242,13 @@ impl Desk {
         if event != Event::Absent {
             order.heard = now;
         }
-        match table::next(from, event, order.progress()) {
+        let there = matches!(event, Event::Acknowledged | Event::Filled);
+        let back = order.presumed && from.is_final() && there;
+        let known = if back { OrderState::Unknown } else { from };
+        if event != Event::Lost {
+            order.presumed = event == Event::Absent;
+        }
+        match table::next(known, event, order.progress()) {
             Ok(state) => order.state = state,
             Err(contradiction) => {
                 let ticker = Some(Arc::clone(&order.ticker));
@@ -267,10 +274,28 @@ impl Desk {
         }
         let changed = state != from || order.filled != filled_before;
         self.recount(key);
+        if back && !state.is_final() {
+            self.back(key, now, out);
+        }
         if changed {
             self.tell(key, event, from, reason, now, out);
         }
         self.send_cancel(key, now, out);
+    }
+
+    /// An order that was taken to have ended is there again. Whether it works is asked, and what
+    /// would have canceled it meanwhile does.
+    fn back(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
+        let stopping = self.stopping || self.halted.is_some();
+        let Some(order) = self.orders.get_mut(key) else { return };
+        if stopping || self.ledger.agents.get(order.agent).halted.is_some() {
+            order.cancel = Cancel::Due { at: now, attempt: 0 };
+        }
+        let name = order.client_order_id.as_ref().map_or("external", |name| name.as_str());
+        let detail = format!("{name} was taken to have ended and is there");
+        let ticker = Some(Arc::clone(&order.ticker));
+        out.records.push(difference("order_back", ticker, detail, now));
+        self.ask(key, now);
     }
 
     fn tell(

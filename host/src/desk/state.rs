@@ -244,6 +244,7 @@ impl Desk {
             cancel: Cancel::Idle,
             query: if unknown { Query::Due { at: first_query, attempt: 0 } } else { Query::Idle },
             recovered: unknown,
+            presumed: false,
             committed: Working::default(),
             listed: false,
         };

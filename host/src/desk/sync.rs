@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+use tracing::info;
 
 use super::agent_table::EXTERNAL;
 use super::io::{Outputs, Request};
@@ -52,6 +53,8 @@ pub(super) struct Sync {
     down: Option<String>,
     /// Fills up to here are known to be read.
     fills_read: Timestamp,
+    /// What traded before this was in the account when the journal began.
+    since: Timestamp,
     /// The journal is new, or an operator said so: the exchange's word on positions is taken.
     adopt: bool,
     cash: CashWord,
@@ -82,6 +85,7 @@ impl Sync {
             error: None,
             down: None,
             fills_read: fills_read.min(now),
+            since: recovered.since.unwrap_or(now),
             adopt: recovered.runs == 0,
             cash: CashWord::Unread,
             cash_suspect: None,
@@ -189,6 +193,7 @@ impl Desk {
 
     fn reconcile(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
         let lag = self.settings.timing.read_lag();
+        self.pass_over_old_fills(snapshot, now);
         for fill in reconcile::missed_fills(snapshot, |id| self.fills.contains(id)) {
             // One that happened just now is not missed: its report is on its way.
             if fill.ts + lag <= snapshot.requested_at {
@@ -227,6 +232,29 @@ impl Desk {
             self.sync.read = true;
         } else {
             self.sync.due = now;
+        }
+    }
+
+    /// Fills from before the journal are nobody's here: what they made is part of the positions
+    /// that were taken over, or that are as soon as it shows in them.
+    fn pass_over_old_fills(&mut self, snapshot: &AccountSnapshot, now: Timestamp) {
+        let lag = self.settings.timing.read_lag();
+        let mut passed = 0_u32;
+        for fill in reconcile::missed_fills(snapshot, |id| self.fills.contains(id)) {
+            let name = fill.client_order_id.as_ref();
+            if fill.ts >= self.sync.since || self.orders.find(&fill.venue_order_id, name).is_some()
+            {
+                continue;
+            }
+            if fill.ts + lag > snapshot.requested_at {
+                let slot = self.ledger.markets.slot(&fill.ticker);
+                self.ledger.markets.get_mut(slot).traded = now;
+            }
+            self.fills.insert(fill.fill_id);
+            passed += 1;
+        }
+        if passed > 0 {
+            info!(fills = passed, "these traded before the journal began and are not counted");
         }
     }
 

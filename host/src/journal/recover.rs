@@ -33,6 +33,7 @@ fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         runs: connection.query_row("SELECT count(*) FROM runs", (), |row| {
             row.get::<_, i64>(0).map(i64::cast_unsigned)
         })?,
+        since: since(connection)?,
         orders: rows(
             connection,
             "SELECT * FROM orders JOIN intents ON intents.seq = orders.intent_seq
@@ -188,6 +189,13 @@ fn highest(
         }
     }
     Ok(())
+}
+
+/// When the first run started. Runs are never deleted.
+fn since(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let stored: Option<i64> =
+        connection.query_row("SELECT min(ts_ns) FROM runs", (), |row| row.get(0))?;
+    stored.map(stored_ts).transpose()
 }
 
 /// The last time that a fill happened, by the exchange's clock.

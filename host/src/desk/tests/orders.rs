@@ -215,6 +215,46 @@ fn an_order_that_was_taken_for_absent_comes_back_with_its_fill() {
     assert_eq!(floor.position(), contracts(4));
 }
 
+/// An order that rested, and that the exchange did not know when it was asked.
+fn presumed_gone(floor: &mut Floor) -> Sent {
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.pass(Duration::from_secs(5));
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.finds(), 1);
+    floor.apply(Input::Found { order: sent.key, asked_at: floor.now, result: Ok(None) });
+    assert_eq!(floor.told(), [OrderState::Canceled]);
+    sent
+}
+
+#[test]
+fn an_order_that_was_taken_to_have_ended_and_is_listed_works_again() {
+    let mut floor = Floor::open();
+    let sent = presumed_gone(&mut floor);
+    let resting = vec![reported(&sent, VenueOrderStatus::Resting, 0)];
+    floor.apply(Input::Account(Ok(AccountSnapshot { resting, ..floor.snapshot() })));
+    assert_eq!(floor.differences(), ["order_back"]);
+    assert_eq!(floor.working(), [(OrderState::Resting, contracts(10))]);
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.finds(), 1, "whether it does is asked");
+    // An end that the exchange told of itself is one.
+    let canceled = Ok(Some(reported(&sent, VenueOrderStatus::Canceled, 0)));
+    floor.apply(Input::Found { order: sent.key, asked_at: floor.now, result: canceled });
+    floor.apply(Input::Order(reported(&sent, VenueOrderStatus::Resting, 0)));
+    assert_eq!(floor.working(), []);
+}
+
+#[test]
+fn an_order_that_comes_back_while_halted_is_canceled() {
+    let mut floor = Floor::open();
+    let sent = presumed_gone(&mut floor);
+    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    floor.apply(Input::Fill(filled(&sent, "f1", 4, floor.now)));
+    assert_eq!(floor.position(), contracts(4));
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
+    assert_eq!(floor.cancels().len(), 1);
+}
+
 #[test]
 fn a_contradiction_is_told_and_asked_about() {
     let mut floor = Floor::open();

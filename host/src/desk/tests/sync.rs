@@ -144,6 +144,45 @@ fn a_new_journal_takes_over_what_the_exchange_has() {
     assert_eq!(report.cash, Dollars::from_dollars(1_000));
 }
 
+#[test]
+fn what_traded_before_the_journal_began_is_not_counted() {
+    let fill = |id: &str, ts| VenueFill {
+        fill_id: Arc::from(id),
+        venue_order_id: "elsewhere".into(),
+        client_order_id: None,
+        ticker: Arc::from(TICKER),
+        side: Side::Bid,
+        price: cents(50),
+        quantity: contracts(3),
+        fee: Dollars::from_raw(10_000),
+        taker: true,
+        ts,
+    };
+    let before = Timestamp::from_secs(START.as_nanos() / 1_000_000_000 - 60);
+    // The first run, and one that starts soon after it.
+    for (runs, since) in [(0, None), (1, Some(START))] {
+        let recovered = Recovered { runs, since, ..Recovered::default() };
+        let mut floor = Floor::cold(Settings::default(), recovered);
+        floor.now = floor.now + Duration::from_secs(5);
+        let mut snapshot = floor.snapshot();
+        snapshot.fills = vec![fill("f1", before), fill("f2", before)];
+        if runs == 0 {
+            snapshot.positions = vec![held(TICKER, 6)];
+        }
+        floor.apply(Input::Account(Ok(snapshot)));
+        assert!(!floor.differences().contains(&"missed_fill"));
+        floor.apply(Input::Fill(fill("f1", before)));
+        let report = floor.desk.report();
+        assert_eq!((report.fills, report.fees), (0, Dollars::ZERO));
+        let held: Vec<Quantity> = report.positions.iter().map(|line| line.quantity).collect();
+        assert_eq!(held, if runs == 0 { vec![contracts(6)] } else { vec![] });
+        assert_eq!(not_ready(&floor), "");
+        // One that happened since is.
+        floor.apply(Input::Fill(fill("f3", floor.now)));
+        assert_eq!(floor.desk.report().fills, 1);
+    }
+}
+
 /// An account with nothing but cash and resting orders.
 fn account(floor: &Floor, balance: i64, resting: Vec<VenueOrder>) -> Input {
     let balance = Dollars::from_dollars(balance);

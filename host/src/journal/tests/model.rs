@@ -20,6 +20,7 @@ use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
 #[derive(Default)]
 struct Model {
     runs: u64,
+    since: Option<Timestamp>,
     orders: BTreeMap<ClientOrderId, (usize, RecoveredOrder)>,
     fill_ids: Vec<Arc<str>>,
     last_fill: Option<Timestamp>,
@@ -31,7 +32,10 @@ struct Model {
 impl Model {
     fn apply(&mut self, record: &Record) {
         match record {
-            Record::Started(_) => self.runs += 1,
+            Record::Started(started) => {
+                self.runs += 1;
+                self.since = Some(self.since.map_or(started.ts, |since| since.min(started.ts)));
+            }
             Record::Intent(intent) => {
                 self.order_ids.entry(intent.agent.clone()).or_default().insert(intent.order);
                 if let Decision::Approved { client_order_id, .. } = &intent.decision {
@@ -83,6 +87,7 @@ impl Model {
         let mut halts = self.halts;
         Recovered {
             runs: self.runs,
+            since: self.since,
             orders: orders.into_iter().map(|(_, order)| order).filter(unfinished).collect(),
             fill_ids: self.fill_ids,
             last_fill: self.last_fill,
