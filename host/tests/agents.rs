@@ -39,7 +39,7 @@ async fn a_dropped_file_trades_and_a_deleted_one_has_its_orders_canceled() {
     assert_eq!(floor.down("counter").await, "its file was deleted");
     floor.trade();
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(floor.drain().is_empty());
+    assert!(floor.drain().await.is_empty());
     assert_eq!(floor.status("counter"), None);
 
     // Its state is still known.
@@ -68,7 +68,7 @@ async fn no_event_is_lost_or_doubled_over_many_swaps() {
     let status = floor.until("counter", "done", |status| status.events >= expected).await;
     assert_eq!((status.events, status.dropped, status.swaps, status.faults), (expected, 0, 8, 0));
     let mut last = (1, 0);
-    for message in floor.drain() {
+    for message in floor.drain().await {
         let ToDesk::Actions { actions, .. } = message else { continue };
         let [Action::Cancel(OrderId(id))] = actions[..] else { panic!("{actions:?}") };
         let now = (id >> 32, total_of(id));
@@ -155,7 +155,7 @@ async fn each_hostile_agent_is_quarantined_and_a_healthy_neighbour_goes_on() {
     let healthy = floor.until("healthy", "done", |status| status.events >= expected).await;
     assert_eq!((healthy.events, healthy.faults, healthy.dropped), (expected, 0, 0));
     let mut down = vec![];
-    for message in floor.drain() {
+    for message in floor.drain().await {
         match message {
             ToDesk::Actions { agent, .. } => assert_eq!(agent, "healthy".into(), "actions leaked"),
             ToDesk::AgentDown { agent, .. } => down.push(agent),
@@ -237,7 +237,7 @@ async fn a_file_that_is_written_slowly_is_taken_when_it_is_whole() {
     fs::remove_file(floor.path("counter.wasm")).unwrap();
     fs::write(floor.path("counter.wasm"), Guest::counting(3).build()).unwrap();
     floor.until("counter", "swapped", running_version("1.3")).await;
-    assert!(!floor.drain().iter().any(|message| matches!(message, ToDesk::AgentDown { .. })));
+    assert!(!floor.drain().await.iter().any(|message| matches!(message, ToDesk::AgentDown { .. })));
     floor.close().await;
 }
 
@@ -295,7 +295,7 @@ async fn a_state_outlives_a_crash_of_the_agent_and_an_end_of_the_host() {
         assert!(began.elapsed() < PATIENCE, "not quarantined");
     }
     // The next version goes on from the last good state, not from nothing.
-    floor.drain();
+    floor.drain().await;
     floor.drop_guest("counter", &Guest::counting(2));
     let (mark, total) = floor.counted("counter").await;
     assert!(mark == 2 && total >= 4, "{total}");
@@ -306,23 +306,61 @@ async fn a_state_outlives_a_crash_of_the_agent_and_an_end_of_the_host() {
     floor.close().await;
 }
 
+/// Two agents, because one alone never fills an inbox.
+async fn two_go_live(floor: &mut Floor) {
+    for name in ["counter", "other"] {
+        floor.drop_guest(name, &Guest::counting(1));
+    }
+    let mut live = 0;
+    while live < 2 {
+        live += u32::from(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_waits_for_the_desk_and_hears_the_newest_after_it() {
+    let mut floor = Floor::bare(tempfile::tempdir().unwrap(), 64, |_| {});
+    floor.drop_guest("counter", &Guest::counting(1));
+    let first = loop {
+        if let message @ ToDesk::Actions { .. } = floor.heard().await {
+            break message;
+        }
+    };
+    for cents in 0..100 {
+        floor.quote(1 + cents % 50);
+        floor.trade();
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    assert_eq!(floor.status("counter").unwrap().batches, 1);
+    drop(first);
+    // One hundred trades, and the quote once.
+    let status = floor.until("counter", "told", |status| status.events > 2).await;
+    assert_eq!((status.batches, status.events, status.dropped), (2, 103, 0));
+    floor.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_desk_holds_the_agent_up_and_loses_nothing() {
     let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1, |_| {});
-    floor.drop_guest("counter", &Guest::counting(1));
-    assert!(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    two_go_live(&mut floor).await;
     for _ in 0..100 {
         floor.trade();
         tokio::time::sleep(Duration::from_micros(100)).await;
     }
-    floor.until("counter", "held up", |status| status.desk_waits > 0).await;
+    let began = Instant::now();
+    while !floor.agents.status().iter().any(|status| status.desk_waits > 0) {
+        assert!(began.elapsed() < PATIENCE, "nobody is held up");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let mut last = 0;
     while last < 102 {
         let (_, total) = floor.counted("counter").await;
         assert!(total > last);
         last = total;
     }
-    assert_eq!((last, floor.status("counter").unwrap().faults), (102, 0));
+    for status in floor.agents.status() {
+        assert_eq!(status.faults, 0, "{status:?}");
+    }
     floor.close().await;
 }
 
@@ -331,15 +369,17 @@ async fn a_desk_that_takes_nothing_is_a_fault_in_the_end() {
     let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1, |settings| {
         settings.desk_wait_ms = 50;
     });
-    floor.drop_guest("counter", &Guest::counting(1));
-    assert!(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    two_go_live(&mut floor).await;
     let began = Instant::now();
-    while floor.status("counter").is_none_or(|status| status.faults == 0) {
+    let fault = loop {
+        if let Some(fault) = floor.agents.status().into_iter().find_map(|status| status.last_fault)
+        {
+            break fault;
+        }
         floor.trade();
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(began.elapsed() < PATIENCE, "no fault");
-    }
-    let fault = floor.status("counter").unwrap().last_fault.unwrap();
+    };
     assert!(fault.starts_with("the desk took no actions for"), "{fault}");
     // Someone must take what comes of it, or the supervisor waits for the desk as well.
     let Floor { agents, mut desk, folder: _folder, .. } = floor;
@@ -364,7 +404,7 @@ async fn an_agent_is_woken_at_the_time_it_asked_for() {
     let status = floor.until("alarm", "woken", |status| status.batches >= 20).await;
     assert!(began.elapsed() >= Duration::from_millis(19 * 3), "woken too early");
     assert_eq!(status.events, 2 + status.batches - 1);
-    let told = floor.drain();
+    let told = floor.drain().await;
     assert!(matches!(told[..], [ToDesk::AgentUp { .. }]), "{told:?}");
     floor.close().await;
 }

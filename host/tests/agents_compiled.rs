@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hotpit::agents::{AgentState, Settings, check};
 use hotpit::bus::{Message, Snapshot};
 use hotpit::desk::ToDesk;
-use hotpit::model::{Action, AgentId, Level};
+use hotpit::model::{
+    Account, Action, AgentId, Level, MarketId, Notice, OrderId, OrderState, OrderUpdate,
+};
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 #[path = "support/floor.rs"]
@@ -119,7 +122,7 @@ async fn each_hostile_mode_hurts_only_itself_and_has_its_name() {
     let expected = 2 + floor.trades;
     let healthy = floor.until("healthy", "done", |status| status.events >= expected).await;
     assert_eq!((healthy.events, healthy.faults, healthy.dropped), (expected, 0, 0));
-    for message in floor.drain() {
+    for message in floor.drain().await {
         if let ToDesk::Actions { agent, .. } = message {
             assert_eq!(agent, AgentId::from("healthy"), "actions leaked");
         }
@@ -148,5 +151,71 @@ async fn orders_that_cannot_be_reach_the_desk_as_they_are() {
         .collect();
     assert!(prices.contains(&u32::MAX), "{prices:?}");
     floor.until_state("bad", AgentState::Running).await;
+    floor.close().await;
+}
+
+/// A denial of the one order that tells the agent that there is something to answer.
+fn denial() -> Notice {
+    Notice::Order(OrderUpdate {
+        order: OrderId(1),
+        market: MarketId(0),
+        state: OrderState::Denied,
+        filled: Quantity::ZERO,
+        remaining: Quantity::ZERO,
+        reason: "no".to_owned(),
+        ts: Timestamp::from_secs(1),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_answers_each_denial_with_new_orders_is_quarantined_and_crowds_out_nobody() {
+    let mut floor = Floor::bare(tempfile::tempdir().unwrap(), 4, |settings| {
+        settings.workers = 1;
+        settings.budget.actions_per_second = 500;
+    });
+    // One action for each batch: slow enough for any budget.
+    floor.drop_file("healthy.toml", b"[limits]\nactions_per_second = 1000000");
+    floor.drop_guest("healthy", &Guest::counting(1));
+    assert!(matches!(floor.heard().await, ToDesk::AgentUp { .. }));
+    floor.until_state("healthy", AgentState::Running).await;
+    floor.drop_file("fool.toml", b"markets = [\"KX-1\"]\n[params]\nmode = \"nonsense-orders\"");
+    floor.drop_file("fool.wasm", &compiled("hostile"));
+    let fool = AgentId::from("fool");
+    let is_out = |floor: &Floor| {
+        floor.status("fool").is_some_and(|status| status.state == AgentState::Quarantined)
+    };
+    let began = Instant::now();
+    let mut foolish = 0;
+    while !is_out(&floor) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", floor.agents.status());
+        floor.trade();
+        tokio::time::sleep(Duration::from_micros(100)).await;
+        // What waits at one moment. A receipt is dropped only after all of it was looked at.
+        let waiting: Vec<_> = std::iter::from_fn(|| floor.desk.try_recv().ok()).collect();
+        let mut agents = vec![];
+        for message in &waiting {
+            let ToDesk::Actions { agent, actions, .. } = message else { continue };
+            assert!(!agents.contains(&agent), "two messages of {agent} wait");
+            agents.push(agent);
+            if *agent == fool {
+                foolish += actions.len();
+                floor.router.notify(agent, denial(), Arc::new(Account::default()));
+            }
+        }
+    }
+    let status = floor.status("fool").unwrap();
+    let line = "on-events returned more than 500 actions in one second";
+    assert_eq!((status.faults, status.last_fault.as_deref()), (3, Some(line)));
+    assert_eq!(status.reason.unwrap(), format!("quarantined after 3 faults, the last: {line}"));
+    // Each of its three lives ended at its budget, of which the wake times took their part.
+    assert!(foolish <= 3 * 500, "{foolish}");
+    let done = 2 + floor.trades;
+    while floor.status("healthy").is_none_or(|status| status.events < done) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", floor.agents.status());
+        floor.drain().await;
+    }
+    let healthy = floor.status("healthy").unwrap();
+    assert_eq!((healthy.faults, healthy.dropped, healthy.desk_waits), (0, 0, 0));
+    assert_eq!(healthy.state, AgentState::Running);
     floor.close().await;
 }

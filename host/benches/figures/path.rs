@@ -124,7 +124,10 @@ impl Floor {
 fn configure(folder: &Path, exchange: &str, bus: bus::Settings) -> Config {
     let agents = folder.join("agents");
     fs::create_dir_all(&agents).unwrap();
-    let options = format!("markets = [\"{TICKER}\"]\nparams.mode = \"order-per-quote\"\n");
+    let options = format!(
+        "markets = [\"{TICKER}\"]\nparams.mode = \"order-per-quote\"\n\
+         limits.actions_per_second = 1000000\n"
+    );
     fs::write(agents.join("bench.toml"), options).unwrap();
     fs::copy(guest_file("hostile"), agents.join("bench.wasm")).unwrap();
     let mut config = Config {

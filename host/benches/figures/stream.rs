@@ -32,7 +32,10 @@ pub(crate) fn print() {
             ..Settings::default()
         };
         fs::create_dir_all(&settings.folder).unwrap();
-        let options = format!("markets = [\"{TICKER}\"]\nparams.mode = \"order-per-quote\"\n");
+        let options = format!(
+            "markets = [\"{TICKER}\"]\nparams.mode = \"order-per-quote\"\n\
+         limits.actions_per_second = 1000000\n"
+        );
         fs::write(settings.folder.join("bench.toml"), options).unwrap();
         fs::copy(guest_file("hostile"), settings.folder.join("bench.wasm")).unwrap();
         let resources = Resources {

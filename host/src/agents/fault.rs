@@ -93,6 +93,12 @@ pub enum Fault {
         /// What it may return.
         limit: u64,
     },
+    /// Its batches returned more actions within one second than they may.
+    #[error("on-events returned more than {limit} actions in one second")]
+    ActionRate {
+        /// What it may return in a second.
+        limit: u64,
+    },
     /// The host itself panicked while it ran the agent: a defect of the host that this agent
     /// reached.
     #[error("the host panicked in {call}: {message}")]
@@ -135,6 +141,7 @@ impl Fault {
             Self::Memory { .. } => "memory",
             Self::TooLarge { .. } => "too_large",
             Self::TooManyActions { .. } => "too_many_actions",
+            Self::ActionRate { .. } => "action_rate",
             Self::HostPanic { .. } => "host_panic",
             Self::DeskStalled { .. } => "desk_stalled",
         }
@@ -150,6 +157,7 @@ impl Fault {
             Self::Memory { .. }
             | Self::TooLarge { .. }
             | Self::TooManyActions { .. }
+            | Self::ActionRate { .. }
             | Self::HostPanic { .. }
             | Self::DeskStalled { .. } => &[],
         }

@@ -149,6 +149,11 @@ impl Instance {
         self.store.data().limiter.used()
     }
 
+    /// Actions that it may return within one second.
+    pub(crate) fn actions_per_second(&self) -> u32 {
+        self.budget.actions_per_second
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> &AgentLog {
         &self.store.data().log

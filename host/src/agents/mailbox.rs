@@ -9,7 +9,8 @@
 //! - Order updates and fills have a bound of their own, so that no flood of market data ever
 //!   costs an agent the word on its own orders.
 //!
-//! All of it comes out in the order it went in.
+//! All of it comes out in the order it went in, and none of it while the actions of the last batch
+//! are at the desk: what comes meanwhile waits here, and the desk's [`Receipt`] brings it out.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use hotpit_units::Timestamp;
 
 use super::lane::Lane;
 use super::scope::Scope;
+use crate::desk::{Receipt, Taken as TakenByDesk};
 use crate::model::{Account, Game, GameId, Market, MarketId, Notice, Trade};
 
 /// A place on a lane: one for each loaded agent, never used twice.
@@ -64,6 +66,20 @@ pub(crate) struct Bounds {
     pub(crate) timers: usize,
 }
 
+/// Where the actions of an agent's last batch are, and so, whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Turn {
+    /// The agent's: none are at the desk.
+    #[default]
+    Own,
+    /// The desk's; the worker has not left the agent yet, or nobody runs it.
+    Desk,
+    /// The desk's; after it the agent runs if something waits.
+    After,
+    /// The desk's; after it the agent runs, because it was to run already.
+    Next,
+}
+
 /// What waits for one agent, and what it may see.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
@@ -77,6 +93,7 @@ pub(crate) struct Mailbox {
 struct Inner {
     /// The lane knows that there is work, or the agent is being run, or it must not be run.
     scheduled: bool,
+    turn: Turn,
     queue: VecDeque<Item>,
     marks: Marks,
     games_marked: BTreeSet<GameId>,
@@ -219,10 +236,35 @@ impl Mailbox {
         true
     }
 
-    /// Has the agent run, whatever is known of it: it has a new instance, or was held up.
+    /// Has the agent run, whatever is known of it: it has a new instance, or was held up. While
+    /// the desk has its actions, it runs after that.
     pub(crate) fn open(&self) {
-        self.lock().scheduled = true;
+        {
+            let mut inner = self.lock();
+            inner.scheduled = true;
+            if matches!(inner.turn, Turn::After | Turn::Next) {
+                inner.turn = Turn::Next;
+                return;
+            }
+        }
         self.lane.ready(self.slot);
+    }
+
+    /// What goes to the desk with the agent's actions: until it is dropped, it is the desk's turn.
+    pub(crate) fn receipt(self: &Arc<Self>) -> Receipt {
+        self.lock().turn = Turn::Desk;
+        Receipt::to(Arc::<Self>::clone(self))
+    }
+
+    /// Whether the desk has the agent's actions. If so, the agent is not to be run now; it is,
+    /// as soon as the desk is done.
+    pub(crate) fn waits_for_desk(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.turn == Turn::Own {
+            return false;
+        }
+        inner.turn = Turn::Next;
+        true
     }
 
     /// Throws away what waits, the wake times too.
@@ -230,7 +272,9 @@ impl Mailbox {
         let mut inner = self.lock();
         let account = Arc::clone(&inner.account);
         let dropped = inner.dropped;
-        *inner = Inner { scheduled: true, account, dropped, ..Inner::default() };
+        // What is at the desk is there still.
+        let turn = if inner.turn == Turn::Own { Turn::Own } else { Turn::Desk };
+        *inner = Inner { scheduled: true, turn, account, dropped, ..Inner::default() };
     }
 
     /// Takes up to `most` items, in order, and the wake times that have come.
@@ -249,10 +293,15 @@ impl Mailbox {
         Taken { scope: Arc::clone(&inner.scope), account: Arc::clone(&inner.account), timers }
     }
 
-    /// The agent has run: if something waits, it is to run again after the others of its lane.
+    /// The agent has run: if something waits, it is to run again after the others of its lane,
+    /// and not before the desk is done with its actions.
     pub(crate) fn finish(&self) {
         let again = {
             let mut inner = self.lock();
+            if inner.turn != Turn::Own {
+                inner.turn = Turn::After;
+                return;
+            }
             inner.scheduled = !inner.queue.is_empty();
             inner.scheduled
         };
@@ -303,6 +352,26 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TakenByDesk for Mailbox {
+    fn taken(&self) {
+        let again = {
+            let mut inner = self.lock();
+            match std::mem::take(&mut inner.turn) {
+                // Whoever runs it, or will, goes on from here.
+                Turn::Own | Turn::Desk => false,
+                Turn::After => {
+                    inner.scheduled = !inner.queue.is_empty();
+                    inner.scheduled
+                }
+                Turn::Next => true,
+            }
+        };
+        if again {
+            self.lane.ready(self.slot);
+        }
     }
 }
 

@@ -203,6 +203,78 @@ fn the_lane_is_told_once_until_the_agent_has_run() {
     assert_eq!(told(), 1);
 }
 
+/// How often the lane was told.
+fn told(mailbox: &Mailbox) -> usize {
+    std::iter::from_fn(|| mailbox.lane.try_next()).count()
+}
+
+/// A mailbox whose agent has just run and sent actions.
+fn at_the_desk() -> (Arc<Mailbox>, Receipt) {
+    let mailbox = Arc::new(mailbox(2));
+    mailbox.open();
+    assert_eq!(told(&mailbox), 1);
+    let receipt = mailbox.receipt();
+    mailbox.finish();
+    (mailbox, receipt)
+}
+
+#[test]
+fn what_comes_while_the_desk_has_the_actions_waits_and_is_told_once_after_it() {
+    let (mailbox, receipt) = at_the_desk();
+    for _ in 0..10 {
+        mailbox.quote(M0);
+    }
+    assert_eq!(told(&mailbox), 0);
+    drop(receipt);
+    assert_eq!(told(&mailbox), 1);
+    assert!(!mailbox.waits_for_desk());
+    assert_eq!(take(&mailbox), [Item::Quote(M0)]);
+}
+
+#[test]
+fn a_desk_that_is_done_wakes_nobody_for_nothing() {
+    let (mailbox, receipt) = at_the_desk();
+    drop(receipt);
+    assert_eq!(told(&mailbox), 0);
+    mailbox.quote(M0);
+    assert_eq!(told(&mailbox), 1);
+}
+
+#[test]
+fn a_desk_that_is_done_before_the_worker_changes_nothing() {
+    let mailbox = Arc::new(mailbox(2));
+    mailbox.open();
+    assert_eq!(told(&mailbox), 1);
+    drop(mailbox.receipt());
+    mailbox.quote(M0);
+    assert_eq!(told(&mailbox), 0);
+    mailbox.finish();
+    assert_eq!(told(&mailbox), 1);
+}
+
+#[test]
+fn a_wake_time_and_a_new_instance_wait_for_the_desk_as_well() {
+    let (mailbox, receipt) = at_the_desk();
+    mailbox.open();
+    assert_eq!(told(&mailbox), 0);
+    drop(receipt);
+    assert_eq!(told(&mailbox), 1);
+    // So does what the lane held already.
+    let receipt = mailbox.receipt();
+    assert!(mailbox.waits_for_desk());
+    drop(receipt);
+    assert_eq!(told(&mailbox), 1);
+}
+
+#[test]
+fn what_is_at_the_desk_is_there_when_the_rest_is_thrown_away() {
+    let (mailbox, receipt) = at_the_desk();
+    mailbox.clear();
+    assert!(mailbox.waits_for_desk());
+    drop(receipt);
+    assert!(!mailbox.waits_for_desk());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Quote(u32),

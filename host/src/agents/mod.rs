@@ -14,6 +14,10 @@
 //! # What this promises
 //! - One thread at a time is in an agent's store, and a slow agent delays no other agent's
 //!   mailbox, nor the feed, nor the desk.
+//! - At most one batch of an agent is at the desk: until the desk has carried it out and told what
+//!   became of it, the agent is not called, and its mailbox conflates. Who returns more actions in
+//!   a second than its budget is at fault. So no agent crowds others, or the exchange's reports,
+//!   out of the desk's inbox.
 //! - Actions count only if the call that returned them returned. A store that saw a fault is
 //!   dropped and never entered again.
 //! - Over a swap no event is lost and none is seen twice; the old version goes on until the new
@@ -44,6 +48,7 @@ mod log;
 mod machine;
 mod mailbox;
 pub mod options;
+mod pace;
 mod router;
 mod scope;
 pub mod settings;

@@ -90,6 +90,7 @@ impl Options {
         section.set("start_ms", &mut budget.start_ms);
         section.set("save_ms", &mut budget.save_ms);
         section.set("actions_per_batch", &mut budget.actions_per_batch);
+        section.set("actions_per_second", &mut budget.actions_per_second);
         section.set("log_lines_per_second", &mut budget.log_lines_per_second);
         section.finish();
     }
@@ -187,6 +188,7 @@ mod tests {
             order_contracts = 3
             orders_per_second = 7
             memory_mib = 128
+            actions_per_second = 50
             "#,
             Budget::default(),
         )
@@ -204,7 +206,8 @@ mod tests {
         assert_eq!(options.limits.position_per_market, Some(Quantity::from_raw(1_250)));
         assert_eq!(options.limits.exposure, Some(Dollars::from_dollars(100)));
         assert_eq!(options.limits.orders_per_second, Some(7));
-        assert_eq!(options.budget, Budget { memory_mib: 128, ..Budget::default() });
+        let budget = Budget { memory_mib: 128, actions_per_second: 50, ..Budget::default() };
+        assert_eq!(options.budget, budget);
     }
 
     #[test]
@@ -225,6 +228,7 @@ mod tests {
             [limits]
             exposure_dollars = -1
             memory_mib = 0
+            actions_per_second = 0
             exposure = 3
             "#,
             Budget::default(),
@@ -238,6 +242,7 @@ mod tests {
             "limits.exposure_dollars: must not be negative",
             "limits.exposure: no such key; known are position_contracts",
             "limits.memory_mib is 0",
+            "limits.actions_per_second is 0",
         ];
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
         for (problem, expected) in problems.iter().zip(expected) {

@@ -62,6 +62,9 @@ pub struct Budget {
     pub save_ms: u64,
     /// Actions returned from one batch; more are a fault.
     pub actions_per_batch: u32,
+    /// Actions returned within one second, wake times among them; more are a fault. Whatever an
+    /// agent answers its own denials with, it ends here.
+    pub actions_per_second: u32,
     /// Log lines a second; more are counted and dropped.
     pub log_lines_per_second: u32,
 }
@@ -95,6 +98,7 @@ impl Default for Budget {
             start_ms: 250,
             save_ms: 50,
             actions_per_batch: 256,
+            actions_per_second: 500,
             log_lines_per_second: 100,
         }
     }
@@ -162,6 +166,7 @@ impl Budget {
         range("start_ms", self.start_ms, 1, 60_000);
         range("save_ms", self.save_ms, 1, 10_000);
         range("actions_per_batch", self.actions_per_batch.into(), 1, 65_536);
+        range("actions_per_second", self.actions_per_second.into(), 1, 1_000_000);
         range("log_lines_per_second", self.log_lines_per_second.into(), 0, 100_000);
     }
 

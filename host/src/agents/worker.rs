@@ -1,8 +1,8 @@
 //! [`Worker`]: one thread that runs the agents pinned to it, each in its turn, one batch a turn.
 //! No other thread ever enters their stores while they are here.
 //!
-//! An agent's actions leave here only after its call returned. If the desk takes none, that
-//! agent waits, and no other.
+//! An agent's actions leave here only after its call returned, and it is not called again before
+//! the desk is done with them. If the desk takes none, that agent waits, and no other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +23,7 @@ use super::instance::{Instance, View};
 use super::lane::{Lane, Work};
 use super::log::AgentLog;
 use super::mailbox::{Item, Mailbox, Slot};
+use super::pace::Pace;
 use super::stats::{Stats, add};
 use super::timers::Timers;
 use crate::cache::Cache;
@@ -107,6 +108,7 @@ struct Cell {
     mailbox: Arc<Mailbox>,
     stats: Arc<Stats>,
     held: bool,
+    pace: Pace,
     outgoing: Option<Outgoing>,
     /// The time of the last batch: the agent never sees a clock that was set back.
     last: Timestamp,
@@ -167,6 +169,7 @@ impl Worker {
         let cell = Cell {
             agent,
             log: instance.log().clone(),
+            pace: Pace::new(instance.actions_per_second()),
             instance: Some(instance),
             mailbox,
             stats,
@@ -217,6 +220,9 @@ impl Worker {
                 return Ok(());
             }
         }
+        if cell.mailbox.waits_for_desk() {
+            return Ok(());
+        }
         let taken = cell.mailbox.take(around.batch_events_max, now, &mut self.items);
         batch::build(&mut self.items, &taken.timers, &around.cache, now, &mut self.events);
         let Some(instance) = cell.instance.take_if(|_| !self.events.is_empty()) else {
@@ -226,6 +232,7 @@ impl Worker {
         cell.last = now;
         let view = View { now, scope: taken.scope, account: taken.account };
         let (instance, actions) = instance.on_events(view, &self.events)?;
+        cell.pace.admit(actions.len(), now)?;
         let done = around.clock.now();
         cell.stats.memory.store(instance.memory(), Ordering::Relaxed);
         cell.stats.log_dropped.store(instance.log().dropped(), Ordering::Relaxed);
@@ -281,7 +288,8 @@ impl Cell {
         around: &Surroundings,
     ) -> Result<(), Fault> {
         let Outgoing { actions, since } = outgoing;
-        match around.desk.try_send(ToDesk::Actions { agent: self.agent.clone(), actions }) {
+        let (agent, receipt) = (self.agent.clone(), self.mailbox.receipt());
+        match around.desk.try_send(ToDesk::Actions { agent, actions, receipt }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(ToDesk::Actions { actions, .. }))
                 if now.since(since) < around.desk_wait =>

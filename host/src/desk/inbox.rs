@@ -1,14 +1,16 @@
 //! What reaches the desk, and from whom. Everything that may move money comes through here.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Account, Action, AgentId, VenueFill, VenueOrder};
 
-/// How many messages may wait for the desk. Agents that find it full wait (each on its own
-/// worker); the exchange's reports find it full only if the desk has stalled, which the session
-/// reports and answers with a reconciliation.
+/// How many messages may wait for the desk. Of each agent there is at most one with actions (see
+/// [`Receipt`]), so that no agent can fill it and the exchange's reports find room beside as many
+/// agents as anybody runs. They find it full only if the desk has stalled, which the session
+/// reports and answers with a reconciliation; an agent that finds it full tries again.
 pub const INBOX_CAPACITY: usize = 4_096;
 
 /// A message to the desk.
@@ -20,6 +22,9 @@ pub enum ToDesk {
         agent: AgentId,
         /// What it wants, in its order.
         actions: Vec<Action>,
+        /// Dropped when the desk has carried them out and told what became of them: only then is
+        /// the agent given its next batch.
+        receipt: Receipt,
     },
     /// An agent went live (first start, swap or restart), with the limits of its settings.
     AgentUp {
@@ -51,6 +56,40 @@ pub enum ToDesk {
     },
     /// An operator's command.
     Command(Command),
+}
+
+/// Who is told that the desk is done with a message.
+pub trait Taken: Send + Sync {
+    /// The desk is done with it, or it never got there. Called on the thread that drops the
+    /// [`Receipt`], the desk's as a rule, so it must not wait.
+    fn taken(&self);
+}
+
+/// Goes with a message, and tells by being dropped that the desk is done with it. However the
+/// message ends, it is told: a refused one, and one that waited for a desk that is gone, as well.
+#[derive(Default)]
+pub struct Receipt(Option<Arc<dyn Taken>>);
+
+impl Receipt {
+    /// A receipt for this one. [`Receipt::default`] is for messages that nobody waits for.
+    #[must_use]
+    pub fn to(whom: Arc<dyn Taken>) -> Self {
+        Self(Some(whom))
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(whom) = self.0.take() {
+            whom.taken();
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "receipt" } else { "no receipt" })
+    }
 }
 
 /// An operator's command, with where to send the answer.

@@ -56,7 +56,7 @@ mod upkeep;
 pub mod venue;
 
 pub use dry_run::DryRun;
-pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, ToDesk};
+pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, Receipt, Taken, ToDesk};
 pub use io::{Input, Outputs, Request};
 pub use market_table::MarketView;
 pub use orders::OrderKey;

@@ -19,7 +19,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
-use super::inbox::{Command, ToDesk};
+use super::inbox::{Command, Receipt, ToDesk};
 use super::io::{Input, Outputs, Request};
 use super::market_table::MarketView;
 use super::orders::OrderKey;
@@ -98,6 +98,8 @@ struct Shell<V, W, N> {
     out: Outputs,
     /// What agents are still to be told.
     untold: Vec<(AgentId, Notice)>,
+    /// Of the actions at hand: dropped when all that follows from them is told.
+    receipt: Option<Receipt>,
     places: Pool<WaitingPlace>,
     cancels: Pool<(OrderKey, CancelRequest)>,
     reads: Pool<Read>,
@@ -135,6 +137,7 @@ pub async fn run<V: Venue>(
         timing,
         out: started,
         untold: Vec::new(),
+        receipt: None,
         places: Pool::new(PLACES_MAX),
         cancels: Pool::new(CANCELS_MAX),
         reads: Pool::new(READS_MAX),
@@ -163,11 +166,12 @@ pub async fn run<V: Venue>(
             },
         }
         shell.start_waiting();
-        if !shell.untold.is_empty() {
+        if !shell.untold.is_empty() || shell.receipt.is_some() {
             // Connections are tasks of this thread: they write what was requested before this
             // goes on to what nobody waits for.
             yield_now().await;
             shell.tell();
+            shell.receipt = None;
         }
     }
     if let Some(done) = shell.drain.and_then(|drain| drain.done) {
@@ -179,7 +183,8 @@ pub async fn run<V: Venue>(
 impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn receive(&mut self, message: ToDesk) {
         match message {
-            ToDesk::Actions { agent, actions } => {
+            ToDesk::Actions { agent, actions, receipt } => {
+                self.receipt = Some(receipt);
                 self.look_at_named(&actions);
                 self.step(Input::Actions { agent, actions });
             }

@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::desk::shell::{Notify, Views, run};
 use crate::desk::{
-    CancelOutcome, Command, DryRun, Journal, JournalError, ReadError, Report, Timing, ToDesk, Venue,
+    CancelOutcome, Command, DryRun, Journal, JournalError, ReadError, Receipt, Report, Timing,
+    ToDesk, Venue,
 };
 
 /// What happened, in order, as seen from outside of the desk.
@@ -146,8 +147,12 @@ impl Hand {
         self.inbox.send(message).await.unwrap();
     }
 
+    async fn act(&self, agent: AgentId, actions: Vec<Action>) {
+        self.send(ToDesk::Actions { agent, actions, receipt: Receipt::default() }).await;
+    }
+
     async fn place(&self, order: NewOrder) {
-        self.send(ToDesk::Actions { agent: agent(), actions: vec![Action::Place(order)] }).await;
+        self.act(agent(), vec![Action::Place(order)]).await;
     }
 
     async fn report(&self) -> Report {
@@ -324,7 +329,7 @@ fn orders_beyond_what_may_be_under_way_wait_and_are_not_sent_when_it_takes_too_l
             let (account, _) = oneshot::channel();
             hand.send(ToDesk::AgentUp { agent: other.clone(), limits, account }).await;
             let orders = (1..=10).map(|number| Action::Place(bid(number, 10, 1)));
-            hand.send(ToDesk::Actions { agent: other, actions: orders.collect() }).await;
+            hand.act(other, orders.collect()).await;
         }
         hand.report().await;
         assert_eq!(hand.count(&Seen::Placed), 16);
