@@ -62,13 +62,19 @@ async fn hostile_agents_hurt_themselves_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nonsense_is_denied_and_never_sent() {
+async fn nonsense_is_denied_and_never_sent_and_ends_with_the_budget() {
     let mut floor = Floor::open(&Setup::with(&[])).await;
     floor.put_file("fool.toml", b"[params]\nmode = \"nonsense-orders\"\n");
     floor.put_agent("fool", "hostile");
     floor.start_host().await;
-    let status = floor.until("it is denied", |status| status.desk.denied >= 20).await;
-    assert!(is_running(&status, "fool"));
+    // It answers each denial with more of the same, until that is more than its budget.
+    let is_out = |status: &hotpit::ops::Status| {
+        agent(status, "fool").is_some_and(|line| line.phase == AgentPhase::Quarantined)
+    };
+    let status = floor.until("it is quarantined", is_out).await;
+    let reason = agent(&status, "fool").unwrap().reason.clone().unwrap_or_default();
+    assert!(reason.contains("returned more than 500 actions in one second"), "{reason}");
+    let status = floor.until("it was denied", |status| status.desk.denied >= 20).await;
     assert_eq!(status.desk.intents, status.desk.denied);
     assert_eq!(floor.audit().await["orders_count"], 0);
     floor.stop().await;
