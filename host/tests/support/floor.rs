@@ -23,7 +23,7 @@ use hotpit::model::{
 };
 use hotpit_rt::Clock;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::guest::{Guest, total_of};
 
@@ -61,6 +61,12 @@ impl Floor {
                 let Some(mut message) = inbox.recv().await else { return };
                 let taken = match &mut message {
                     ToDesk::Actions { receipt, .. } => std::mem::take(receipt),
+                    ToDesk::AgentUp { account, .. } => {
+                        let account = std::mem::replace(account, oneshot::channel().0);
+                        // Who asked may be gone.
+                        let _ = account.send(Arc::default());
+                        Receipt::default()
+                    }
                     _ => Receipt::default(),
                 };
                 room.send(message);
