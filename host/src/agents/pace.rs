@@ -50,20 +50,23 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// When, in milliseconds, and how many actions.
+    type Batch = (u64, usize);
+
     fn at(ms: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000 + ms)
     }
 
     /// The number of the batch that was too much, if one was.
-    fn too_much(limit: u32, batches: &[(u64, usize)]) -> Option<usize> {
+    fn too_much(limit: u32, batches: &[Batch]) -> Option<usize> {
         let mut pace = Pace::new(limit);
-        let mut admit = |&(ms, actions): &(u64, usize)| pace.admit(actions, at(ms)).is_err();
+        let mut admit = |&(ms, actions): &Batch| pace.admit(actions, at(ms)).is_err();
         batches.iter().position(&mut admit)
     }
 
     #[test]
     fn more_than_the_limit_within_one_second_is_too_much() {
-        let cases: [(&[(u64, usize)], Option<usize>); 8] = [
+        let cases: [(&[Batch], Option<usize>); 8] = [
             (&[(0, 10)], None),
             (&[(0, 11)], Some(0)),
             (&[(0, 5), (0, 5), (0, 0)], None),
