@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+use hotpit_units::{Dollars, Quantity, Side, Timestamp};
 
 use super::exposure::leg_cost;
 use super::orders::{Order, OrderKey};
@@ -157,6 +157,8 @@ pub(super) fn cash(ours: Dollars, theirs: Dollars, reserved: Dollars, quiet: boo
 
 #[cfg(test)]
 mod tests {
+    use hotpit_units::Price;
+
     use super::*;
     use crate::model::VenuePosition;
 
@@ -248,7 +250,8 @@ mod tests {
             ts: None,
         };
         let (bid, ask) = (Side::Bid, Side::Ask);
-        let cases: [(&[(&str, i64)], Vec<VenueOrder>, u32); 5] = [
+        type Case<'a> = (&'a [(&'a str, i64)], Vec<VenueOrder>, u32);
+        let cases: [Case<'_>; 5] = [
             (&[], vec![order("A", bid, 40, 10), order("A", ask, 60, 10)], 800),
             (&[("A", 1_000)], vec![order("A", ask, 60, 10)], 0),
             // The cheaper one closes, the other one opens three.
