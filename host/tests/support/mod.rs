@@ -277,27 +277,45 @@ impl Floor {
     }
 
     /// Stops the world until what the host marks its positions at is what the exchange's books
-    /// say, with one position at least.
+    /// say, with one position at least. A moment in which nothing is held, or a side of a book is
+    /// empty, says nothing: then the world goes on and another moment is taken.
     pub async fn until_marked_right(&self) {
-        let world = self.freeze().await;
-        self.until_so("the host's books are the exchange's", async || {
-            let status = self.status().await;
-            let held = status.desk.positions.iter().filter(|line| !line.quantity.is_zero());
-            let mut compared = 0;
-            for line in held {
-                let best = self.best(&line.ticker).await;
-                let (Some(bid), Some(ask), Some(mark)) = (best.0, best.1, line.mark) else {
-                    return false;
-                };
-                if (2 * mark.raw()).abs_diff(bid.raw() + ask.raw()) > 1 {
-                    return false;
+        let mut last = String::new();
+        for _ in 0..5 {
+            let world = self.freeze().await;
+            let mut looks = 50;
+            while looks > 0 {
+                match self.wrong_mark().await {
+                    None => break,
+                    Some(wrong) => last = wrong,
                 }
-                compared += 1;
+                looks -= 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            compared > 0
-        })
-        .await;
-        self.wake(world).await;
+            self.wake(world).await;
+            if looks > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("the host's books are not the exchange's: {last}");
+    }
+
+    /// Where a position is not marked at the middle of the exchange's book; none: all are.
+    async fn wrong_mark(&self) -> Option<String> {
+        let status = self.status().await;
+        let mut compared = 0;
+        for line in status.desk.positions.iter().filter(|line| !line.quantity.is_zero()) {
+            let best = self.best(&line.ticker).await;
+            let (Some(bid), Some(ask), Some(mark)) = (best.0, best.1, line.mark) else {
+                return Some(format!("{}: {best:?}, mark {:?}", line.ticker, line.mark));
+            };
+            if (2 * mark.raw()).abs_diff(bid.raw() + ask.raw()) > 1 {
+                return Some(format!("{}: {bid} to {ask}, mark {mark}", line.ticker));
+            }
+            compared += 1;
+        }
+        (compared == 0).then(|| "nothing is held".to_owned())
     }
 
     /// Ends the host and compares its books with the exchange's, to the last unit.
