@@ -3,5 +3,5 @@
 
 wasmtime::component::bindgen!({ path: "../wit", world: "agent" });
 
+pub(crate) use self::hotpit::agent::{games, log, markets, portfolio, types};
 pub(crate) use exports::hotpit::agent::guest;
-pub(crate) use hotpit::agent::{games, log, markets, portfolio, types};

@@ -100,6 +100,7 @@ fn status_text(status: &Status) -> String {
             ),
         ),
         ("fills", summary.fills.to_string()),
+        ("compared", compared(status)),
         ("cash", status.desk.cash.to_string()),
         ("realized", summary.realized.to_string()),
         ("unrealized", or_dash(summary.unrealized)),
@@ -112,6 +113,18 @@ fn status_text(status: &Status) -> String {
     text.push('\n');
     text.push_str(&streams_text(&status.streams, status.now));
     text
+}
+
+/// When the desk's books were last compared with the exchange's, and why not since then.
+fn compared(status: &Status) -> String {
+    let when = status
+        .desk
+        .compared
+        .map_or_else(|| "never".into(), |ts| format!("{} ago", since(ts, status.now)));
+    match &status.desk.compare_error {
+        Some(error) => format!("{when}; the last try failed: {error}"),
+        None => when,
+    }
 }
 
 fn streams_text(streams: &[StreamLine], now: Timestamp) -> String {

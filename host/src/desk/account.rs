@@ -111,6 +111,8 @@ impl Desk {
                 .filter_map(|(_, agent)| agent.name.clone())
                 .collect(),
             not_ready: self.sync.not_ready().map(str::to_owned),
+            compared: self.sync.compared(),
+            compare_error: self.sync.error().map(str::to_owned),
             intents: self.counts.intents,
             denied: self.counts.denied,
             orders: self.counts.orders,

@@ -16,6 +16,10 @@ pub struct Report {
     pub halted_agents: Vec<AgentId>,
     /// Whether the desk knows the exchange's state well enough to trade, and if not, why.
     pub not_ready: Option<String>,
+    /// When these books were last compared with the exchange's; none: never yet.
+    pub compared: Option<Timestamp>,
+    /// Why the last try to compare them failed, if it did.
+    pub compare_error: Option<String>,
     /// Intents received.
     pub intents: u64,
     /// Intents denied.

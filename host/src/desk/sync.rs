@@ -47,7 +47,9 @@ pub(super) struct Sync {
     /// A read that was asked for since this time succeeded.
     read: bool,
     valid_from: Timestamp,
-    /// Why the last read failed.
+    /// When the last read that succeeded was asked for.
+    compared: Option<Timestamp>,
+    /// Why the last read failed, if it did.
     error: Option<String>,
     /// The private channel is broken, and why.
     down: Option<String>,
@@ -82,6 +84,7 @@ impl Sync {
             attempt: 0,
             read: false,
             valid_from: now,
+            compared: None,
             error: None,
             down: None,
             fills_read: fills_read.min(now),
@@ -99,6 +102,16 @@ impl Sync {
 
     pub(super) fn not_ready(&self) -> Option<&str> {
         self.not_ready.as_deref()
+    }
+
+    /// When our books were last compared with the exchange's, as the exchange had them then.
+    pub(super) const fn compared(&self) -> Option<Timestamp> {
+        self.compared
+    }
+
+    /// Why the last try to compare failed, if it did.
+    pub(super) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
     }
 
     /// The account is read as soon as possible.
@@ -228,6 +241,7 @@ impl Desk {
         self.compare_positions(snapshot, now, out);
         self.compare_cash(snapshot, now, out);
         self.sync.fills_read = self.sync.fills_read.max(snapshot.requested_at);
+        self.sync.compared = Some(snapshot.requested_at);
         if snapshot.requested_at >= self.sync.valid_from {
             self.sync.read = true;
         } else {

@@ -45,6 +45,10 @@ fn desk(page: &mut Page, status: &Status) {
         "1: the desk knows the exchange's state well enough to trade.",
         u8::from(desk.not_ready.is_none()),
     );
+    if let Some(compared) = desk.compared {
+        let help = "How long ago the books were last compared with the exchange's.";
+        page.gauge("hotpit_compared_age_seconds", help, status.now.since(compared).as_secs());
+    }
     page.counter("hotpit_intents_total", "Intents of agents.", desk.intents);
     page.counter(
         "hotpit_intents_denied_total",

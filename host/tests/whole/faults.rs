@@ -18,7 +18,8 @@ fn dropped(status: &Status, reason: &str) -> u64 {
     counter(status, "hotpit_messages_dropped_total", reason)
 }
 
-/// Posts a fault, trades until it has hit as often as it can, and then until all is well again.
+/// Posts a fault, trades until it has hit as often as it can, and then until all is well again:
+/// the desk has read the account since, so whatever waits for a second try has had it.
 async fn suffer(floor: &Floor, fault: Fault) {
     let times = fault.times.expect("it ends");
     let what = format!("{fault:?}");
@@ -30,9 +31,14 @@ async fn suffer(floor: &Floor, fault: Fault) {
         })
         .await;
     floor.exchange.clear_fault(id);
+    let over = floor.status().await.now;
     floor
         .until(&format!("all is well after {what}"), |status| {
-            is_up(status, "kalshi") && status.desk.not_ready.is_none() && status.desk.unknown == 0
+            let desk = &status.desk;
+            is_up(status, "kalshi")
+                && desk.not_ready.is_none()
+                && desk.unknown == 0
+                && desk.compared.is_some_and(|compared| compared > over)
         })
         .await;
     floor.until_fills(1).await;

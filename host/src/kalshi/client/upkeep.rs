@@ -17,19 +17,24 @@ impl<T: Transport> Client<T> {
     /// while it is young enough. Two orders in one millisecond carry the same Ed25519 signature
     /// anyway, so the exchange cannot refuse a signature for having been seen before.
     pub async fn maintain(&self) {
-        let mut sign = every(self.settings.signature_refresh_ms);
-        let mut limits = every(self.settings.limits_refresh_secs.saturating_mul(1_000));
-        loop {
-            tokio::select! {
-                biased;
-                _ = sign.tick() => self.refresh_signature().await,
-                _ = limits.tick() => {
-                    if let Err(error) = self.refresh_limits().await {
-                        tracing::warn!(%error, "rate limits could not be read, the last known stay");
-                    }
+        let signatures = async {
+            let mut ticks = every(self.settings.signature_refresh_ms);
+            loop {
+                ticks.tick().await;
+                self.refresh_signature().await;
+            }
+        };
+        let limits = async {
+            let mut ticks = every(self.settings.limits_refresh_secs.saturating_mul(1_000));
+            loop {
+                ticks.tick().await;
+                if let Err(error) = self.refresh_limits().await {
+                    tracing::warn!(%error, "rate limits could not be read, the last known stay");
                 }
             }
-        }
+        };
+        // Side by side: a slow answer about limits must not let the signature grow old.
+        let ((), ()) = tokio::join!(signatures, limits);
     }
 
     /// Keeps connections open, so that no order waits for a handshake. Runs until it is dropped;
