@@ -15,8 +15,8 @@ use crate::params::Parameters;
 /// host swaps the file or stops, and read back before the next start. What must not be carried
 /// over is marked `#[serde(skip)]`; a new field of a later version needs `#[serde(default)]`.
 ///
-/// The methods see one consistent moment: what [`Context`] tells is as of the batch, and what
-/// they order is sent together when the batch is done.
+/// The account that the methods see is as of the batch; markets, books and games are as they are
+/// when they ask. What they order is sent together when the batch is done.
 pub trait Agent: Default + Serialize + DeserializeOwned {
     /// What the operator can set; `()` for nothing. See [`parameters!`](crate::parameters).
     type Params: Parameters;

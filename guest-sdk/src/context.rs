@@ -15,8 +15,8 @@ use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position};
 use crate::sorted::Sorted;
 use crate::working::Working;
 
-/// What an agent can see and do. What it tells is as of the batch; what it is asked to do is sent
-/// when the batch is done.
+/// What an agent can see and do. Its own account is as of the batch, markets, books and games are
+/// as they are when it asks; what it is asked to do is sent when the batch is done.
 pub struct Context {
     host: Box<dyn Host>,
     now: Timestamp,
@@ -113,7 +113,7 @@ impl Context {
         self.actions.push(Action::CancelAll(Some(market)));
     }
 
-    /// Asks for a timer event at a time. Each comes due once; none survives a restart.
+    /// Asks for a timer event at a time. Each comes due once; none survives a swap or a restart.
     pub fn wake_at(&mut self, at: Timestamp) {
         self.actions.push(Action::WakeAt(at));
     }

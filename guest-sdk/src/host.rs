@@ -6,7 +6,7 @@ use hotpit_units::Dollars;
 use crate::ids::{GameId, MarketId};
 use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position};
 
-/// What an agent can look up, as of the batch.
+/// What an agent can look up.
 pub(crate) trait Host {
     fn markets(&self) -> Vec<MarketId>;
     fn market(&self, market: MarketId) -> Option<Market>;

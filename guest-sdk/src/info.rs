@@ -110,7 +110,7 @@ impl PriceGrid {
     }
 }
 
-/// The levels of a book, best first, as of the batch.
+/// The levels of a book, best first, as they were when it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderBook {
     /// Who buys YES.

@@ -161,9 +161,12 @@ impl Working {
         match ctx.open_orders().iter().find(|open| open.order == self.order) {
             Some(open) => {
                 self.remaining = open.remaining;
-                self.ended = false;
-                if self.canceling {
-                    ctx.cancel(self.order);
+                // One that is over and still listed has fills that are to come.
+                if !open.state.is_final() {
+                    self.ended = false;
+                    if self.canceling {
+                        ctx.cancel(self.order);
+                    }
                 }
             }
             None => {

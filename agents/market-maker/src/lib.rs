@@ -48,14 +48,20 @@ parameters! {
 impl Params {
     fn problems(&self) -> Vec<&'static str> {
         let checks = [
-            (self.half_spread == Price::ZERO, "`half_spread` must be more than 0"),
+            (
+                self.half_spread == Price::ZERO || self.half_spread >= Price::ONE,
+                "`half_spread` must be more than 0 and less than 1 dollar",
+            ),
             (
                 self.order_quantity < Quantity::from_contracts(1),
                 "`order_quantity` must be at least 1",
             ),
             (!self.inventory_limit.is_positive(), "`inventory_limit` must be more than 0"),
-            (self.requote_distance == Price::ZERO, "`requote_distance` must be more than 0"),
-            (self.skew >= Price::ONE, "`skew` must be less than 1"),
+            (
+                self.requote_distance == Price::ZERO || self.requote_distance >= Price::ONE,
+                "`requote_distance` must be more than 0 and less than 1 dollar",
+            ),
+            (self.skew >= Price::ONE, "`skew` must be less than 1 dollar"),
         ];
         checks.into_iter().filter_map(|(wrong, problem)| wrong.then_some(problem)).collect()
     }
@@ -137,9 +143,11 @@ impl Agent for MarketMaker {
     }
 
     fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
-        self.dirty.insert(change.market);
         if change.status == MarketStatus::Finalized {
             self.markets.remove(change.market);
+            self.dirty.remove(&change.market);
+        } else {
+            self.dirty.insert(change.market);
         }
     }
 
@@ -189,11 +197,14 @@ impl Agent for MarketMaker {
 impl MarketMaker {
     /// Moves both quotes of a market to where they should be.
     fn requote(&mut self, ctx: &mut Context, market: MarketId) {
-        let Some(known) = ctx.market(market) else { return };
-        let Some(book) = ctx.book(market, DEPTH) else { return };
         let position = ctx.position(market).quantity;
         let quoted = self.markets.entry(ctx, market);
         quoted.sides_mut().into_iter().for_each(|side| side.check(ctx));
+        let (Some(known), Some(book)) = (ctx.market(market), ctx.book(market, DEPTH)) else {
+            // The operator took the market away; the orders in it are still this agent's.
+            quoted.sides_mut().into_iter().for_each(|side| side.withdraw(ctx));
+            return;
+        };
 
         let may_quote = known.status == MarketStatus::Active && book.synced && !quoted.stale;
         let best_bid = quoted.bid.best_of_others(&book.bids);

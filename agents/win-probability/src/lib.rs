@@ -26,7 +26,7 @@ parameters! {
     /// What the operator can set.
     pub struct Params {
         /// The league whose games are traded, as ESPN names it. The model's numbers fit one league;
-        /// with another one, change `subscriptions` too.
+        /// with another one, set `leagues` in the agent's file too.
         pub league: String = "nfl".into(),
         /// What a trade must gain against the model after the fee, in dollars per contract.
         pub edge: Price = Price::from_cents(3),

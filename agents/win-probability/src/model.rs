@@ -5,8 +5,8 @@
 //! probability = 1 / (1 + e^-x),   x = margin / (scale × √(left / whole))
 //! ```
 //!
-//! `whole` is the length of the game without overtime, or of one period in overtime. With little
-//! time left the same lead is worth more: what may still change shrinks with the square root of
+//! `whole` is the length of the game without overtime, in overtime too: an overtime of ten minutes
+//! changes as much as the last ten minutes did. With little time left the same lead is worth more: what may still change shrinks with the square root of
 //! the time. `scale` is the scale of the logistic distribution of the margin of a whole game; its
 //! standard deviation is 1.81 times that (NFL: 13.8 points, so 7.6).
 //!
@@ -110,8 +110,7 @@ fn time_left(game: &Game, info: &GameInfo) -> Option<(i128, i128)> {
     }
     let period_ms = i128::from(info.period_ms);
     let to_come = i128::from(info.periods.saturating_sub(game.period)) * period_ms;
-    let whole =
-        if game.period <= info.periods { i128::from(info.periods) * period_ms } else { period_ms };
+    let whole = i128::from(info.periods) * period_ms;
     Some(((to_come + i128::from(game.clock_ms)).max(LEFT_MS_MIN), whole.max(LEFT_MS_MIN)))
 }
 
@@ -174,7 +173,7 @@ mod tests {
             (4, QUARTER_MS, 0, 7, 1_368),
             (4, 60_000, 3, 0, 9_551), // one minute of sixty: x = 3 / (7.6 × √(1/60))
             (4, 0, 1, 0, 9_239),      // ten seconds, at least: x = 1 / (7.6 × √(1/360))
-            (5, QUARTER_MS / 4, 3, 0, 6_877), // overtime is a period of its own
+            (5, QUARTER_MS / 4, 3, 0, 8_291), // overtime: x = 3 / (7.6 × √(3.75/60))
         ];
         for (period, clock_ms, home, away, expected) in cases {
             let got = price(NFL, &live(period, clock_ms, home, away));
