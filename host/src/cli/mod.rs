@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
 fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode> {
     let config = config.as_deref();
     // What talks to a running host needs to know where it is, and nothing else of the file.
-    let talk = |request| talk::talk(&Config::state_folder_of(config), request);
+    let talk = |request| talk::talk(&Config::state_folder_of(config)?, request);
     match command {
         Command::Run { run_for, report } => {
             run::run(Config::load(config)?, run_for, report.as_deref())?;

@@ -45,6 +45,8 @@ pub(super) fn run(
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal is gone.
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -53,6 +55,7 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
         })
     }
 
@@ -61,6 +64,7 @@ impl Signals {
             biased;
             _ = self.interrupt.recv() => "interrupted",
             _ = self.terminate.recv() => "terminated",
+            _ = self.hang_up.recv() => "the terminal is gone",
         }
     }
 

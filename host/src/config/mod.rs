@@ -159,7 +159,8 @@ impl Config {
     #[must_use]
     pub fn agent_settings(&self) -> crate::agents::Settings {
         let state_folder = self.state_folder.join("agents");
-        crate::agents::Settings { state_folder, ..self.agents.clone() }
+        let costs_money = self.sends_orders() && self.venue.may_cost_money();
+        crate::agents::Settings { state_folder, costs_money, ..self.agents.clone() }
     }
 
     /// How the exchange is asked, with its addresses.
@@ -177,13 +178,23 @@ impl Config {
 
     /// The state folder that a file names, whatever else is in it: a mistake in some other key
     /// must not keep an operator from a running host.
-    #[must_use]
-    pub fn state_folder_of(path: Option<&Path>) -> PathBuf {
-        std::fs::read_to_string(path.unwrap_or(Path::new(DEFAULT_PATH)))
-            .ok()
-            .and_then(|text| text.parse::<toml::Table>().ok())
-            .and_then(|table| table.get("state_folder")?.as_str().map(PathBuf::from))
-            .unwrap_or_else(|| Self::default().state_folder)
+    ///
+    /// # Errors
+    /// When a named file is missing, or the file cannot be read or is no TOML: a guess could reach
+    /// another host than the one that was meant.
+    pub fn state_folder_of(path: Option<&Path>) -> Result<PathBuf, ConfigError> {
+        let (file, named) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => String::new(),
+            Err(cause) => return Err(ConfigError::Unreadable { path: file.into(), cause }),
+        };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let problems = vec![error.to_string().trim_end().replace('\n', " ")];
+            ConfigError::Invalid { path: file.into(), problems }
+        })?;
+        let folder = table.get("state_folder").and_then(|folder| folder.as_str());
+        Ok(folder.map_or_else(|| Self::default().state_folder, PathBuf::from))
     }
 }
 
@@ -280,6 +291,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hotpit.toml");
         std::fs::write(&path, "state_folder = \"/var/hotpit\"\nlvie = true\n").unwrap();
-        assert_eq!(Config::state_folder_of(Some(&path)), PathBuf::from("/var/hotpit"));
+        assert_eq!(Config::state_folder_of(Some(&path)).unwrap(), PathBuf::from("/var/hotpit"));
+    }
+
+    #[test]
+    fn no_other_host_is_taken_for_the_one_that_a_wrong_file_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hotpit.toml");
+        assert!(matches!(
+            Config::state_folder_of(Some(&path)),
+            Err(ConfigError::Unreadable { .. })
+        ));
+        std::fs::write(&path, "state_folder = /var/hotpit\n").unwrap();
+        assert!(matches!(Config::state_folder_of(Some(&path)), Err(ConfigError::Invalid { .. })));
     }
 }

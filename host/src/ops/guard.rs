@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, Method, header};
 
 use crate::config::Secret;
 
-/// Paths that everybody who can reach the port may read: a monitor has no token.
-const OPEN_TO_ALL: [&str; 2] = ["/health", "/metrics"];
+/// The path that everybody who can reach the port may read: whether the host is well. All others
+/// show what it trades.
+const OPEN_TO_ALL: &str = "/health";
 
 /// Decides about requests.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Guard {
             return Err(Refusal::WrongHost);
         }
         let reads = method == Method::GET || method == Method::HEAD;
-        if reads && (self.loopback || OPEN_TO_ALL.contains(&path)) {
+        if reads && (self.loopback || path == OPEN_TO_ALL) {
             return Ok(());
         }
         if self.has_token(headers) { Ok(()) } else { Err(Refusal::NoToken) }
@@ -119,12 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn beyond_this_machine_only_a_monitor_reads_without_a_token() {
+    fn beyond_this_machine_only_health_is_read_without_a_token() {
         let guard = Guard::new(Secret::new("t".into()), Ipv4Addr::UNSPECIFIED.into());
         let check = |path| guard.check(&Method::GET, path, &HeaderMap::new());
         assert_eq!(check("/health"), Ok(()));
-        assert_eq!(check("/metrics"), Ok(()));
-        for path in ["/status", "/positions", "/orders", "/agents", "/"] {
+        for path in ["/metrics", "/status", "/positions", "/orders", "/agents", "/"] {
             assert_eq!(check(path), Err(Refusal::NoToken), "{path}");
         }
         let with = headers(&[(header::AUTHORIZATION, "Bearer t")]);
