@@ -64,7 +64,8 @@ async fn no_event_is_lost_or_doubled_over_many_swaps() {
         }
     }
     floor.trade();
-    let expected = 2 + floor.trades;
+    // Each version is told the state of the market and its quote before anything else.
+    let expected = 2 * 9 + floor.trades;
     let status = floor.until("counter", "done", |status| status.events >= expected).await;
     assert_eq!((status.events, status.dropped, status.swaps, status.faults), (expected, 0, 8, 0));
     let mut last = (1, 0);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::AbortHandle;
+
 use super::lane::Lane;
 use super::loader::ContentHash;
 use super::machine::{Machine, State};
@@ -21,6 +23,8 @@ pub(super) struct Agent {
     /// The number of the last load, and of the last start or swap: reports of others are late.
     pub(super) load: u64,
     pub(super) job: u64,
+    /// The start or swap under way.
+    pub(super) task: Option<AbortHandle>,
     /// The last state it saved.
     pub(super) state: Option<Vec<u8>>,
     /// How many batches it had had then.
@@ -45,13 +49,16 @@ impl Agent {
             notices: size(settings.mailbox_notices_max),
             timers: size(settings.timers_max),
         };
+        // Unlike those of an agent of the same name that was deleted: its reports may still come.
+        let first = slot.0 << 32;
         Self {
             machine: Machine::new(),
             mailbox: Arc::new(Mailbox::new(slot, lane, bounds)),
             stats: Arc::default(),
             files: None,
-            load: 0,
-            job: 0,
+            load: first,
+            job: first,
+            task: None,
             state: None,
             saved_at: 0,
             restarting: false,

@@ -9,7 +9,8 @@ use hotpit_units::Timestamp;
 use crate::model::AgentId;
 
 /// A file that cannot be parsed is taken as it is once it has not changed for this long: it is
-/// not being written any more, and somebody should be told.
+/// not being written any more, and somebody should be told. Changed settings are taken no sooner:
+/// half of a file, and an empty one, are settings too, and looser ones.
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
 
 /// A file must be gone for this long: some editors and build tools delete before they write.
@@ -60,6 +61,14 @@ struct Known {
     since: Timestamp,
 }
 
+impl Known {
+    /// Whether the settings may be half written, or away for the moment.
+    fn may_be_half(&self, stamps: &Stamps) -> bool {
+        let changed = self.taken.is_some_and(|taken| taken.toml != stamps.toml);
+        changed || stamps.toml.is_some_and(|stamp| stamp.bytes == 0)
+    }
+}
+
 impl Looker {
     /// Looks at a listing. Gives what to do, and when to look again if something is going on.
     pub(crate) fn look(
@@ -84,8 +93,11 @@ impl Looker {
             if known.taken == Some(stamps) {
                 continue;
             }
-            if stamps.wasm.is_some() {
-                looks.push((agent.clone(), Look::Read { settled: age >= SETTLED_AFTER }));
+            let settled = age >= SETTLED_AFTER;
+            if stamps.wasm.is_some() && known.may_be_half(&stamps) && !settled {
+                again = Some(LOOK_AGAIN);
+            } else if stamps.wasm.is_some() {
+                looks.push((agent.clone(), Look::Read { settled }));
             } else if age >= GONE_AFTER {
                 looks.push((agent.clone(), Look::Gone));
             } else {
@@ -163,7 +175,21 @@ mod tests {
         looker.taken(&"a".into(), files[&"a".into()]);
         assert_eq!(looker.look(&files, at(50)), (vec![], None));
         assert_eq!(looker.look(&listing(stamp(2), None), at(75)).0, read(false));
-        assert_eq!(looker.look(&listing(stamp(1), stamp(9)), at(80)).0, read(false));
+    }
+
+    #[test]
+    fn settings_that_change_are_taken_when_they_do_not_change_any_more() {
+        let mut looker = Looker::default();
+        let files = listing(stamp(1), stamp(9));
+        assert_eq!(looker.look(&files, at(0)).0, read(false));
+        looker.taken(&"a".into(), files[&"a".into()]);
+        for (ms, toml) in [(10, None), (20, stamp(0)), (30, stamp(4)), (529, stamp(4))] {
+            let looked = looker.look(&listing(stamp(1), toml), at(ms));
+            assert_eq!(looked, (vec![], Some(LOOK_AGAIN)), "{ms}");
+        }
+        assert_eq!(looker.look(&listing(stamp(1), stamp(4)), at(530)).0, read(true));
+        let mut new = Looker::default();
+        assert_eq!(new.look(&listing(stamp(1), stamp(0)), at(0)), (vec![], Some(LOOK_AGAIN)));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl HostState {
     }
 }
 
-/// Holds an instance to its memory, over all its linear memories.
+/// Holds an instance to its memory, over all its linear memories and tables.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     used: usize,
@@ -58,9 +58,21 @@ impl Limiter {
         Self { used: 0, limit }
     }
 
-    /// Bytes of linear memory in use.
+    /// Bytes of memories and tables in use.
     pub(crate) fn used(&self) -> u64 {
         u64::try_from(self.used).unwrap_or(u64::MAX)
+    }
+
+    fn take(&mut self, bytes: usize) -> wasmtime::Result<bool> {
+        let wanted = self.used.saturating_add(bytes);
+        if wanted > self.limit {
+            // An error, so that the fault says what happened: told no, most guests only abort.
+            let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+            let refused = MemoryRefused { wanted: count(wanted), limit: count(self.limit) };
+            return Err(wasmtime::Error::new(refused));
+        }
+        self.used = wanted;
+        Ok(true)
     }
 }
 
@@ -71,24 +83,19 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let wanted = self.used.saturating_add(desired.saturating_sub(current));
-        if wanted > self.limit {
-            // An error, so that the fault says what happened: told no, most guests only abort.
-            let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-            let refused = MemoryRefused { wanted: count(wanted), limit: count(self.limit) };
-            return Err(wasmtime::Error::new(refused));
-        }
-        self.used = wanted;
-        Ok(true)
+        self.take(desired.saturating_sub(current))
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        if desired > TABLE_ELEMENTS_MAX {
+            return Ok(false);
+        }
+        self.take(desired.saturating_sub(current).saturating_mul(size_of::<usize>()))
     }
 
     fn instances(&self) -> usize {

@@ -10,6 +10,7 @@ use tracing::warn;
 use super::fault::{Call, Fault};
 use super::instance::{Instance, View, World};
 use super::lane::Lane;
+use super::log::clean;
 use super::mailbox::{Mailbox, Slot};
 use super::scope::Scope;
 use super::state_files::StateFiles;
@@ -76,7 +77,7 @@ impl Launch {
         };
         match instance.start(view, &plan.parameters, restored) {
             Ok((instance, Ok(()))) => Outcome::Live(Box::new(instance)),
-            Ok((_, Err(reason))) => Outcome::Error(reason),
+            Ok((_, Err(reason))) => Outcome::Error(clean(&reason)),
             Err(fault) => Outcome::Fault(fault),
         }
     }
@@ -98,7 +99,16 @@ impl Launch {
                 Outcome::Error(reason) => reason,
                 Outcome::Fault(fault) => fault.to_string(),
             };
-            warn!(agent = %self.agent, %reason, "does not start with its saved state: starting clean");
+            match files.set_aside(&self.agent, &state) {
+                Ok(kept) => warn!(
+                    agent = %self.agent, %reason, kept = %kept.display(),
+                    "does not start with its saved state: it is kept, and the agent starts clean"
+                ),
+                Err(error) => warn!(
+                    agent = %self.agent, %reason, %error,
+                    "does not start with its saved state, which cannot be kept: starting clean"
+                ),
+            }
             self.begin(None)
         };
         blocking(start).await.unwrap_or_else(Outcome::Fault)

@@ -1,14 +1,14 @@
 //! [`Lane`]: what waits for one worker thread: commands first, then agents with full mailboxes,
 //! each in its turn.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::mailbox::Slot;
 use super::worker::Command;
 
-/// The queue of one worker. Its length is bounded by its use: an agent stands in it at most
-/// twice, and has at most three commands under way.
+/// The queue of one worker. Its length is bounded by its use: an agent stands in it at most once,
+/// so that none has more turns than another, and has at most three commands under way.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     queue: Mutex<Queue>,
@@ -19,6 +19,8 @@ pub(crate) struct Lane {
 struct Queue {
     commands: VecDeque<Command>,
     ready: VecDeque<Slot>,
+    /// What stands in `ready`.
+    queued: HashSet<Slot>,
     sleeping: bool,
 }
 
@@ -35,8 +37,10 @@ impl Lane {
     /// An agent has something to do.
     pub(crate) fn ready(&self, slot: Slot) {
         let mut queue = self.lock();
-        queue.ready.push_back(slot);
-        self.wake(queue);
+        if queue.queued.insert(slot) {
+            queue.ready.push_back(slot);
+            self.wake(queue);
+        }
     }
 
     /// The worker is to do this before anything else.
@@ -82,6 +86,10 @@ impl Lane {
 impl Queue {
     fn pop(&mut self) -> Option<Work> {
         let command = self.commands.pop_front().map(Work::Command);
-        command.or_else(|| self.ready.pop_front().map(Work::Run))
+        command.or_else(|| {
+            let slot = self.ready.pop_front()?;
+            self.queued.remove(&slot);
+            Some(Work::Run(slot))
+        })
     }
 }

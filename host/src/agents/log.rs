@@ -145,7 +145,7 @@ impl AgentLog {
 }
 
 /// The line without what could deceive or break a terminal, cut.
-fn clean(message: &str) -> String {
+pub(crate) fn clean(message: &str) -> String {
     let message = cut(message.trim_end(), LINE_BYTES_MAX);
     if !message.contains(char::is_control) {
         return message.to_owned();

@@ -54,8 +54,8 @@ pub(crate) enum Input<V> {
     Version(V),
     /// The file holds something that cannot be run.
     Refused(String),
-    /// The operator switched the agent off.
-    Disabled,
+    /// The operator does not let it run, and why.
+    Disabled(String),
     /// The file is gone.
     Removed,
     /// The start that was asked for succeeded.
@@ -131,7 +131,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         match input {
             Input::Version(version) => self.version(version),
             Input::Refused(reason) => self.refused(reason),
-            Input::Disabled => self.stop("disabled in its settings".into(), Effect::Unload),
+            Input::Disabled(reason) => self.stop(reason, Effect::Unload),
             Input::Removed => {
                 let mut effects = self.stop("its file was deleted".into(), Effect::Unload);
                 effects.push(Effect::Forget);

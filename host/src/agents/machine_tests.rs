@@ -47,7 +47,7 @@ fn what_is_done_when_something_happens_to_a_running_agent() {
         (Input::Version("v2"), vec![Effect::Swap("v2")]),
         (Input::Refused(reason()), vec![Effect::Tell(reason())]),
         (
-            Input::Disabled,
+            Input::Disabled(text("disabled in its settings")),
             vec![Effect::Unload, Effect::CancelOrders(text("disabled in its settings"))],
         ),
         (
@@ -168,7 +168,7 @@ fn input() -> impl Strategy<Value = Input<&'static str>> {
     prop_oneof![
         prop_oneof![Just("v1"), Just("v2"), Just("v3")].prop_map(Input::Version),
         Just(Input::Refused(text("bad"))),
-        Just(Input::Disabled),
+        Just(Input::Disabled(text("off"))),
         Just(Input::Removed),
         Just(Input::Started),
         Just(Input::NotStarted(text("no"))),

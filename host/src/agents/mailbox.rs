@@ -181,6 +181,7 @@ impl Mailbox {
             if markets.len() > 1 && markets.len() >= inner.scope.markets.len() {
                 if !std::mem::replace(&mut inner.all_stale, true) {
                     inner.queue.push_back(Item::Gap(None, GapCause::StreamBroke, 0));
+                    inner.present_games();
                 }
             } else {
                 for &market in markets {
@@ -202,6 +203,20 @@ impl Mailbox {
             inner.present_all();
             true
         });
+    }
+
+    /// The agent has a new instance that was told nothing yet: it is told the present state of
+    /// everything.
+    pub(crate) fn present(&self) {
+        self.put(|inner| {
+            inner.present_all();
+            true
+        });
+    }
+
+    /// Forgets the wake times: they were an instance's that is gone.
+    pub(crate) fn forget_timers(&self) {
+        self.lock().timers.clear();
     }
 
     /// Gives the agent this scope: it is told the present state of what is new in it, and hears
@@ -423,6 +438,13 @@ impl Inner {
     fn present_all(&mut self) {
         let scope = Arc::clone(&self.scope);
         self.present(&scope, None);
+    }
+
+    /// Queues the present state of all games that the agent follows.
+    fn present_games(&mut self) {
+        let scope = Arc::clone(&self.scope);
+        let markets = BTreeSet::new();
+        self.present(&Scope { markets, games: scope.games.clone() }, None);
     }
 
     /// Queues the present state of what is in the scope and was not `before`; whether there was

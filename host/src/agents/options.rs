@@ -16,6 +16,8 @@ use crate::model::{League, Subscription};
 pub struct Options {
     /// Whether it is to run.
     pub enabled: bool,
+    /// Whether its orders may cost real money: where they would, it runs with this alone.
+    pub live: bool,
     /// Values for the parameters of its manifest, as text.
     pub params: BTreeMap<String, String>,
     /// What it follows; none: what its manifest says.
@@ -32,6 +34,7 @@ impl Options {
     pub fn new(budget: Budget) -> Self {
         Self {
             enabled: true,
+            live: false,
             params: BTreeMap::new(),
             subscriptions: None,
             limits: AgentLimits::default(),
@@ -52,6 +55,7 @@ impl Options {
         let mut top = Section { path: "", table, problems: &mut problems, known: vec![] };
         let mut options = Self::new(budget);
         options.enabled = top.take("enabled").unwrap_or(true);
+        options.live = top.take("live").unwrap_or(false);
         let markets = top.names("markets", Subscription::Market);
         let events = top.names("events", Subscription::Event);
         let series = top.names("series", Subscription::Series);
@@ -94,6 +98,12 @@ impl Options {
         section.set("log_lines_per_second", &mut budget.log_lines_per_second);
         section.finish();
     }
+}
+
+/// Whether the text switches its agent off, whatever else it says.
+pub(crate) fn is_off(text: &str) -> bool {
+    let table = text.parse::<Table>();
+    table.is_ok_and(|table| table.get("enabled") == Some(&Value::Boolean(false)))
 }
 
 /// A table that is read key by key, so that one wrong key hides no other.
@@ -176,6 +186,7 @@ mod tests {
         let options = Options::parse(
             r#"
             enabled = false
+            live = true
             markets = ["KX-1"]
             leagues = ["nfl"]
             [params]
@@ -194,6 +205,7 @@ mod tests {
         )
         .unwrap();
         assert!(!options.enabled);
+        assert!(options.live);
         assert_eq!(
             options.subscriptions,
             Some(vec![
@@ -208,6 +220,14 @@ mod tests {
         assert_eq!(options.limits.orders_per_second, Some(7));
         let budget = Budget { memory_mib: 128, actions_per_second: 50, ..Budget::default() };
         assert_eq!(options.budget, budget);
+    }
+
+    #[test]
+    fn an_agent_is_off_whatever_else_is_wrong() {
+        assert!(is_off("enabled = false\nlimts = 3"));
+        for on in ["", "enabled = true", "enabled = 0", "enabled = false\n[limits"] {
+            assert!(!is_off(on), "{on}");
+        }
     }
 
     #[test]
@@ -237,7 +257,7 @@ mod tests {
         let expected = [
             "enabled: invalid type",
             "markets: a name is empty",
-            "tickers: no such key; known are enabled, markets, events, series, leagues, params",
+            "tickers: no such key; known are enabled, live, markets, events, series, leagues, params",
             "params.list: must be",
             "limits.exposure_dollars: must not be negative",
             "limits.exposure: no such key; known are position_contracts",

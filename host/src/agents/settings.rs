@@ -17,6 +17,10 @@ pub struct Settings {
     /// of its own: it is in the host's `state_folder`.
     #[serde(skip)]
     pub state_folder: PathBuf,
+    /// Whether orders cost real money: then an agent runs only if its own file says `live = true`.
+    /// Not a key of its own: it follows from the host's `venue` and `live`.
+    #[serde(skip)]
+    pub costs_money: bool,
     /// Threads that run agents. 0: all processors but one, at least one, at most eight.
     pub workers: u16,
     /// Files in the folder are looked at this long after something happened there, in
@@ -74,6 +78,7 @@ impl Default for Settings {
         Self {
             folder: "agents".into(),
             state_folder: "state/agents".into(),
+            costs_money: false,
             workers: 0,
             settle_ms: 10,
             rescan_ms: 2_000,

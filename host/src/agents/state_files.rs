@@ -45,6 +45,18 @@ impl StateFiles {
         fs::rename(&partial, &path)
     }
 
+    /// Keeps a state that its agent did not start with, so that what follows cannot overwrite it;
+    /// where.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(crate) fn set_aside(&self, agent: &AgentId, state: &[u8]) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.0)?;
+        let kept = self.path(agent).with_extension("state.refused");
+        fs::write(&kept, state)?;
+        Ok(kept)
+    }
+
     fn path(&self, agent: &AgentId) -> PathBuf {
         // The name is the name of a file in the agents' folder: it has no separator in it.
         self.0.join(format!("{agent}.state"))
@@ -65,7 +77,9 @@ mod tests {
         files.save(&agent, b"two").unwrap();
         assert_eq!(files.load(&agent, 10).unwrap(), Some(b"two".to_vec()));
         assert_eq!(files.load(&agent, 2).unwrap(), None);
+        let kept = files.set_aside(&agent, b"two").unwrap();
         files.save(&agent, b"").unwrap();
         assert_eq!(files.load(&agent, 10).unwrap(), None);
+        assert_eq!(fs::read(kept).unwrap(), b"two");
     }
 }

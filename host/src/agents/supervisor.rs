@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::lane::Lane;
 use super::loader::{ContentHash, Loader};
 use super::machine::{Effect, Input, State};
 use super::mailbox::Slot;
+use super::options;
 use super::router::Router;
 use super::settings::Settings;
 use super::state_files::StateFiles;
@@ -132,7 +134,10 @@ impl Running {
             if *at > now {
                 break;
             }
-            if let Some((_, agent)) = self.wakes.pop_first() {
+            // One that was deleted meanwhile must not come up again as a name without a file.
+            if let Some((_, agent)) = self.wakes.pop_first()
+                && self.agents.contains_key(&agent)
+            {
                 self.tell(&agent, Input::Due).await;
             }
         }
@@ -162,6 +167,12 @@ impl Running {
                 entry.load += 1;
                 let load = entry.load;
                 self.show(&agent);
+                // Whatever else is wrong with the files, and however long they take to compile:
+                // an operator who switches an agent off is obeyed at once.
+                if toml.as_deref().is_some_and(options::is_off) {
+                    let off = Input::Disabled("disabled in its settings".to_owned());
+                    return self.tell(&agent, off).await;
+                }
                 self.load(agent, load, wasm, toml);
             }
         }
@@ -173,11 +184,26 @@ impl Running {
         let world = self.with.world.clone();
         let reports = self.reports.clone();
         tokio::task::spawn_blocking(move || {
-            let result = version::load(&agent, &wasm, toml.as_deref(), budget, &loader, &world);
-            let result = result.map(Arc::new);
+            let load_it = || {
+                version::load(&agent, &wasm, toml.as_deref(), budget, &loader, &world).map(Arc::new)
+            };
+            // A file must not be able to end more than its own loading.
+            let result = catch_unwind(AssertUnwindSafe(load_it)).unwrap_or_else(|_| {
+                Err("the host panicked while loading it: please report the file".to_owned())
+            });
             // Nobody listens when the host ends.
             let _ = reports.blocking_send(Report::Loaded { agent, load, result });
         });
+    }
+
+    /// Why the operator does not let an agent run, if so.
+    fn not_allowed(&self, agent: &AgentId, version: &Version) -> Option<String> {
+        let needs_word = self.with.settings.costs_money && !version.plan.live;
+        needs_word.then(|| {
+            format!(
+                "its orders would cost real money: write `live = true` in {agent}.toml to let it"
+            )
+        })
     }
 
     async fn on_report(&mut self, report: Report) {
@@ -187,11 +213,13 @@ impl Running {
                     return;
                 }
                 let input = match result {
-                    Ok(version) if version.plan.enabled => Input::Version(version),
-                    Ok(version) => {
-                        self.agent(&agent).shown = Some(version);
-                        Input::Disabled
-                    }
+                    Ok(version) => match self.not_allowed(&agent, &version) {
+                        None => Input::Version(version),
+                        Some(reason) => {
+                            self.agent(&agent).shown = Some(version);
+                            Input::Disabled(reason)
+                        }
+                    },
                     Err(reason) => Input::Refused(reason),
                 };
                 self.tell(&agent, input).await;
@@ -285,7 +313,14 @@ impl Running {
         match effect {
             Effect::Start(version) => self.start(agent, version),
             Effect::Swap(version) => self.swap(agent, version),
-            Effect::Abandon => self.agent(agent).job += 1,
+            Effect::Abandon => {
+                let entry = self.agent(agent);
+                entry.job += 1;
+                // Else a swap could still hold up the instance that comes after it.
+                if let Some(task) = entry.task.take() {
+                    task.abort();
+                }
+            }
             Effect::Unload => self.unload(agent).await,
             Effect::CancelOrders(reason) => {
                 let down = ToDesk::AgentDown { agent: agent.clone(), reason };
@@ -319,22 +354,24 @@ impl Running {
     fn start(&mut self, agent: &AgentId, version: Arc<Version>) {
         let (launch, job) = self.launch(agent, version);
         let state = self.agent(agent).state.clone();
-        let (files, reports, agent) =
-            (self.with.files.clone(), self.reports.clone(), agent.clone());
-        tokio::spawn(async move {
+        let (files, reports) = (self.with.files.clone(), self.reports.clone());
+        let name = agent.clone();
+        let task = tokio::spawn(async move {
             let outcome = launch.start(state, files).await;
             // Nobody listens when the host ends.
-            let _ = reports.send(Report::Started { agent, job, outcome }).await;
+            let _ = reports.send(Report::Started { agent: name, job, outcome }).await;
         });
+        self.agent(agent).task = Some(task.abort_handle());
     }
 
     fn swap(&mut self, agent: &AgentId, version: Arc<Version>) {
         let (launch, job) = self.launch(agent, version);
-        let (reports, agent) = (self.reports.clone(), agent.clone());
-        tokio::spawn(async move {
+        let (reports, name) = (self.reports.clone(), agent.clone());
+        let task = tokio::spawn(async move {
             let outcome = launch.swap().await;
-            let _ = reports.send(Report::Swapped { agent, job, outcome }).await;
+            let _ = reports.send(Report::Swapped { agent: name, job, outcome }).await;
         });
+        self.agent(agent).task = Some(task.abort_handle());
     }
 
     /// Puts a started instance to work.
@@ -349,15 +386,16 @@ impl Running {
         self.with.router.add(agent, &mailbox, &version.plan.subscriptions);
         if restarted {
             mailbox.restarted(events_lost);
+        } else {
+            mailbox.present();
         }
         let limits = version.plan.limits.clone();
         // Before its first action can be: the desk knows no limits of an agent it never heard of.
-        let (reply, account) = oneshot::channel();
-        self.to_desk(ToDesk::AgentUp { agent: agent.clone(), limits, account: reply }).await;
-        match timeout(ACCOUNT_TIMEOUT, account).await {
-            Ok(Ok(account)) => self.with.router.account(agent, account),
-            // Its account comes with its first notice; until then the desk knows better.
-            Ok(Err(_)) | Err(_) => warn!(%agent, "the desk told no account"),
+        let (reply, told) = oneshot::channel();
+        self.to_desk(ToDesk::AgentUp { agent: agent.clone(), limits, told: reply }).await;
+        if !matches!(timeout(ACCOUNT_TIMEOUT, told).await, Ok(Ok(()))) {
+            // It comes when the desk gets to it; until then the desk knows better.
+            warn!(%agent, "the desk has not told the agent's account yet");
         }
         let manifest = &version.manifest;
         info!(

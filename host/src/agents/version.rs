@@ -8,6 +8,7 @@ use super::bindings::guest;
 use super::convert;
 use super::instance::{Instance, World};
 use super::loader::{ContentHash, LoadError, Loader, Prepared};
+use super::log::clean;
 use super::options::Options;
 use super::settings::Budget;
 use crate::desk::AgentLimits;
@@ -15,6 +16,10 @@ use crate::model::{AgentId, Subscription};
 
 /// The word for an agent that cannot trade while its game is stale.
 const GAME_FEED: &str = "game-feed";
+
+/// The most subscriptions and the most parameters of an agent: each subscription is looked at
+/// whenever a market comes up, and read for over the exchange's API.
+const ENTRIES_MAX: usize = 256;
 
 /// What an agent says of itself: its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +50,16 @@ pub struct Parameter {
 impl From<guest::Manifest> for Manifest {
     fn from(manifest: guest::Manifest) -> Self {
         let parameter = |parameter: guest::Parameter| Parameter {
-            name: parameter.name,
+            name: clean(&parameter.name),
             default: parameter.default,
-            description: parameter.description,
+            description: clean(&parameter.description),
         };
         Self {
-            name: manifest.name,
-            version: manifest.version,
+            name: clean(&manifest.name),
+            version: clean(&manifest.version),
             subscriptions: manifest.subscriptions.into_iter().map(convert::subscription).collect(),
             parameters: manifest.parameters.into_iter().map(parameter).collect(),
-            requires: manifest.requires,
+            requires: manifest.requires.iter().map(|word| clean(word)).collect(),
         }
     }
 }
@@ -79,6 +84,8 @@ impl PartialEq for Version {
 pub struct Plan {
     /// Whether it is to run at all.
     pub enabled: bool,
+    /// Whether its orders may cost real money.
+    pub live: bool,
     /// Every parameter with its value, in the manifest's order.
     pub parameters: Vec<(String, String)>,
     /// What it follows.
@@ -95,7 +102,7 @@ impl Plan {
     /// # Errors
     /// All that does not fit, each naming its key.
     pub fn new(manifest: &Manifest, options: Options) -> Result<Self, Vec<String>> {
-        let Options { enabled, mut params, subscriptions, mut limits, budget } = options;
+        let Options { enabled, live, mut params, subscriptions, mut limits, budget } = options;
         let mut problems = vec![];
         let mut parameters = vec![];
         for Parameter { name, default, description } in &manifest.parameters {
@@ -115,9 +122,16 @@ impl Plan {
             }
         }
         let subscriptions = subscriptions.unwrap_or_else(|| manifest.subscriptions.clone());
-        let subscriptions = subscriptions.into_iter().collect();
+        let subscriptions: BTreeSet<Subscription> = subscriptions.into_iter().collect();
+        for (what, count) in
+            [("subscriptions", subscriptions.len()), ("parameters", manifest.parameters.len())]
+        {
+            if count > ENTRIES_MAX {
+                problems.push(format!("{count} {what}, the limit is {ENTRIES_MAX}"));
+            }
+        }
         if problems.is_empty() {
-            Ok(Self { enabled, parameters, subscriptions, limits, budget })
+            Ok(Self { enabled, live, parameters, subscriptions, limits, budget })
         } else {
             Err(problems)
         }

@@ -108,6 +108,8 @@ struct Cell {
     mailbox: Arc<Mailbox>,
     stats: Arc<Stats>,
     held: bool,
+    /// Its instance was not called yet: the first batch comes at once, be it empty.
+    fresh: bool,
     pace: Pace,
     outgoing: Option<Outgoing>,
     /// The time of the last batch: the agent never sees a clock that was set back.
@@ -174,9 +176,11 @@ impl Worker {
             mailbox,
             stats,
             held: false,
+            fresh: true,
             outgoing,
             last,
         };
+        cell.mailbox.forget_timers();
         cell.mailbox.open();
         self.cells.insert(cell.mailbox.slot(), cell);
     }
@@ -225,10 +229,12 @@ impl Worker {
         }
         let taken = cell.mailbox.take(around.batch_events_max, now, &mut self.items);
         batch::build(&mut self.items, &taken.timers, &around.cache, now, &mut self.events);
-        let Some(instance) = cell.instance.take_if(|_| !self.events.is_empty()) else {
+        let is_called = cell.fresh || !self.events.is_empty();
+        let Some(instance) = cell.instance.take_if(|_| is_called) else {
             cell.mailbox.finish();
             return Ok(());
         };
+        cell.fresh = false;
         cell.last = now;
         let view = View { now, scope: taken.scope, account: taken.account };
         let (instance, actions) = instance.on_events(view, &self.events)?;

@@ -72,6 +72,10 @@ impl Notify for Floor {
         self.router.notify(agent, notice, account);
     }
 
+    fn account(&self, agent: &AgentId, account: Arc<Account>) {
+        self.router.account(agent, account);
+    }
+
     fn interests(&self, tickers: &BTreeSet<Arc<str>>) {
         let markets = tickers.iter().cloned().map(Subscription::Market).collect();
         self.wanted.update(|wants| wants.desk = markets);

@@ -1,6 +1,6 @@
 //! [`HostSource`]: what the operator's port and the live view are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,6 +50,27 @@ impl HostSource {
             counters: self.counters(),
             desk,
         }
+    }
+
+    /// Refuses a name that is nobody's: a misspelt command must not look as if it were done.
+    async fn must_know(&self, agent: Option<&AgentId>) -> Result<(), String> {
+        let Some(agent) = agent else { return Ok(()) };
+        let mut known: BTreeSet<AgentId> =
+            (self.agents)().into_iter().map(|status| status.agent).collect();
+        if known.contains(agent) {
+            return Ok(());
+        }
+        // Its file may be gone, and its positions not.
+        let desk = ask(&self.desk, |reply| Command::Report { reply }).await?;
+        known.extend(desk.halted_agents);
+        known.extend(desk.positions.into_iter().filter_map(|line| line.agent));
+        known.extend(desk.working.into_iter().filter_map(|line| line.agent));
+        if known.contains(agent) {
+            return Ok(());
+        }
+        let known: Vec<&str> = known.iter().map(AgentId::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(format!("no agent `{agent}`; known are: {known}"))
     }
 
     fn streams(&self, now: Timestamp) -> Vec<StreamLine> {
@@ -115,10 +136,12 @@ impl Source for HostSource {
     }
 
     async fn halt(&self, agent: Option<AgentId>, reason: String) -> Result<(), String> {
+        self.must_know(agent.as_ref()).await?;
         ask(&self.desk, |done| Command::Halt { agent, reason, done }).await?
     }
 
     async fn resume(&self, agent: Option<AgentId>) -> Result<(), String> {
+        self.must_know(agent.as_ref()).await?;
         ask(&self.desk, |done| Command::Resume { agent, done }).await?
     }
 }

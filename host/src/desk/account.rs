@@ -32,7 +32,10 @@ impl Desk {
         let open_orders = self
             .orders
             .open()
-            .filter(|(_, order)| order.agent == slot && !order.state.is_final())
+            // An order that is over counts until its fills are booked: the position lacks them.
+            .filter(|(_, order)| {
+                order.agent == slot && (!order.state.is_final() || order.missing().is_positive())
+            })
             .filter_map(|(_, order)| {
                 Some(OpenOrder {
                     order: order.order?,

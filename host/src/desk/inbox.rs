@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{Account, Action, AgentId, VenueFill, VenueOrder};
+use crate::model::{Action, AgentId, VenueFill, VenueOrder};
 
 /// How many messages may wait for the desk. Of each agent there is at most one with actions (see
 /// [`Receipt`]), so that no agent can fill it and the exchange's reports find room beside as many
@@ -32,9 +32,9 @@ pub enum ToDesk {
         agent: AgentId,
         /// Its limits.
         limits: AgentLimits,
-        /// Receives its account: orders and positions of earlier runs are in it, so the agent is
-        /// given no event before it.
-        account: oneshot::Sender<Arc<Account>>,
+        /// Answered once the agent was told its account: orders and positions of earlier runs are
+        /// in it, so the agent is given no event before it.
+        told: oneshot::Sender<()>,
     },
     /// An agent was unloaded or quarantined: its orders are to be canceled.
     AgentDown {

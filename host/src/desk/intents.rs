@@ -94,7 +94,6 @@ impl Desk {
         now: Timestamp,
         out: &mut Outputs,
     ) {
-        self.counts.orders += 1;
         let request = approved.request();
         let decision = Decision::Approved {
             client_order_id: request.client_order_id.clone(),

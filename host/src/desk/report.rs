@@ -24,7 +24,7 @@ pub struct Report {
     pub intents: u64,
     /// Intents denied.
     pub denied: u64,
-    /// Orders sent.
+    /// Orders that were sent, as soon as their answer came or is known to be missing.
     pub orders: u64,
     /// Fills received.
     pub fills: u64,

@@ -42,6 +42,9 @@ impl Desk {
     ) {
         let Some(order) = self.orders.get(key) else { return };
         let quantity = order.quantity;
+        if !matches!(outcome, PlaceOutcome::NotSent { .. }) {
+            self.counts.orders += 1;
+        }
         match outcome {
             PlaceOutcome::Accepted { venue_order_id, filled, remaining } => {
                 self.orders.name(key, &venue_order_id);
@@ -63,7 +66,6 @@ impl Desk {
                 self.ask(key, now);
             }
             PlaceOutcome::NotSent { reason } => {
-                self.counts.orders = self.counts.orders.saturating_sub(1);
                 self.counts.denied += 1;
                 self.heard(key, Event::NotSent, Quantity::ZERO, &reason, now, out);
             }

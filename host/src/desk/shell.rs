@@ -47,6 +47,9 @@ pub trait Notify {
     /// Tells an agent what became of its order, with its account after it.
     fn notify(&self, agent: &AgentId, notice: Notice, account: Arc<Account>);
 
+    /// Gives an agent its account, without news.
+    fn account(&self, agent: &AgentId, account: Arc<Account>);
+
     /// The markets in which there is a position or an order changed: the feeds are to follow them.
     fn interests(&self, tickers: &BTreeSet<Arc<str>>);
 }
@@ -188,10 +191,12 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.look_at_named(&actions);
                 self.step(Input::Actions { agent, actions });
             }
-            ToDesk::AgentUp { agent, limits, account } => {
+            ToDesk::AgentUp { agent, limits, told } => {
                 self.step(Input::AgentUp { agent: agent.clone(), limits });
-                // Who asked may be gone; then nobody is told.
-                let _ = account.send(Arc::new(self.desk.account(&agent)));
+                // From here, as every later word on it, so that none overtakes another.
+                self.notify.account(&agent, Arc::new(self.desk.account(&agent)));
+                // Who asked may be gone.
+                let _ = told.send(());
             }
             ToDesk::AgentDown { agent, reason } => self.step(Input::AgentDown { agent, reason }),
             ToDesk::Order(order) => self.step(Input::Order(order)),

@@ -61,10 +61,10 @@ impl Floor {
                 let Some(mut message) = inbox.recv().await else { return };
                 let taken = match &mut message {
                     ToDesk::Actions { receipt, .. } => std::mem::take(receipt),
-                    ToDesk::AgentUp { account, .. } => {
-                        let account = std::mem::replace(account, oneshot::channel().0);
+                    ToDesk::AgentUp { told, .. } => {
+                        let told = std::mem::replace(told, oneshot::channel().0);
                         // Who asked may be gone.
-                        let _ = account.send(Arc::default());
+                        let _ = told.send(());
                         Receipt::default()
                     }
                     _ => Receipt::default(),

@@ -22,7 +22,11 @@ async fn a_running_host_is_shown_halted_and_resumed() {
     assert!(floor.text_of(&["status"]).await.contains(&floor.exchange.address().to_string()));
     assert!(floor.text_of(&["agents"]).await.contains("market-maker"));
     assert_eq!(json(&floor.text_of(&["agents", "--json"]).await)[0]["phase"], "running");
-    assert!(!json(&floor.text_of(&["orders", "--json"]).await).as_array().unwrap().is_empty());
+    floor
+        .until_so("orders are shown", async || {
+            !json(&floor.text_of(&["orders", "--json"]).await).as_array().unwrap().is_empty()
+        })
+        .await;
 
     floor
         .until_so("an order trades", async || {
@@ -63,6 +67,11 @@ async fn a_running_host_is_shown_halted_and_resumed() {
             status.desk.working.is_empty() && status.desk.halted_agents.len() == 1
         })
         .await;
+
+    let nobody = floor.command(&["halt", "--agent", "market_maker"]).await;
+    assert_eq!(nobody.status.code(), Some(1), "a misspelt name is no success");
+    let error = String::from_utf8(nobody.stderr).unwrap();
+    assert!(error.contains("known are: market-maker"), "{error}");
 
     floor.compare(&program.stop()).await;
     let summary = std::fs::read_to_string(floor.folder.path().join("stdout")).unwrap();

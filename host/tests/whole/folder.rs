@@ -117,8 +117,11 @@ async fn a_market_maker_changes_and_goes(setup: Setup) {
         places.sort();
         assert!(places.windows(2).all(|pair| pair[0] != pair[1]), "{places:?}");
     }
-    floor.until("orders work", |status| status.desk.working.len() >= 2).await;
-    assert_ne!(floor.audit().await["open_orders"].as_array().unwrap().len(), 0);
+    floor
+        .until_so("orders work at the exchange", async || {
+            floor.audit().await["open_orders"].as_array().unwrap().len() >= 2
+        })
+        .await;
     std::fs::remove_file(floor.agent_path("market-maker.wasm")).unwrap();
     floor
         .until_so("its orders are canceled at the exchange", async || {

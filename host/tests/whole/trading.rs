@@ -1,5 +1,7 @@
 //! Both example agents trade; what is not live sends nothing.
 
+use hotpit::ops::AgentPhase;
+
 use crate::support::redis::RedisServer;
 use crate::support::{BOTH, Floor, MAKER, Setup, agent, counter, is_running};
 
@@ -58,6 +60,13 @@ async fn without_live_the_desk_decides_and_nothing_leaves() {
 async fn with_live_the_same_address_gets_orders() {
     let mut floor = on_an_address_that_may_cost_money(true).await;
     assert!(floor.status().await.sends_orders);
+    let stopped = |status: &hotpit::ops::Status| {
+        agent(status, "market-maker").is_some_and(|line| line.phase == AgentPhase::Stopped)
+    };
+    let status = floor.until("nobody said that this agent may cost money", stopped).await;
+    let reason = agent(&status, "market-maker").unwrap().reason.clone().unwrap();
+    assert!(reason.contains("`live = true` in market-maker.toml"), "{reason}");
+    floor.put_file("market-maker.toml", b"live = true\n");
     floor.until_fills(1).await;
     floor.stop().await;
 }

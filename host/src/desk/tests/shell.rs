@@ -128,6 +128,10 @@ impl Notify for Ears {
         }
     }
 
+    fn account(&self, agent: &AgentId, _account: Arc<Account>) {
+        assert!(!agent.as_str().is_empty());
+    }
+
     fn interests(&self, tickers: &BTreeSet<Arc<str>>) {
         self.interests.borrow_mut().push(tickers.len());
     }
@@ -177,8 +181,8 @@ impl Hand {
     /// Waits until the desk is ready and the agent is up.
     async fn get_ready(&self) {
         let limits = AgentLimits::default();
-        let (account, _) = oneshot::channel();
-        self.send(ToDesk::AgentUp { agent: agent(), limits, account }).await;
+        let (told, _) = oneshot::channel();
+        self.send(ToDesk::AgentUp { agent: agent(), limits, told }).await;
         while self.report().await.not_ready.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -326,8 +330,8 @@ fn orders_beyond_what_may_be_under_way_wait_and_are_not_sent_when_it_takes_too_l
         for batch in 0..2_u64 {
             let other = AgentId::from(format!("agent-{batch}"));
             let limits = AgentLimits::default();
-            let (account, _) = oneshot::channel();
-            hand.send(ToDesk::AgentUp { agent: other.clone(), limits, account }).await;
+            let (told, _) = oneshot::channel();
+            hand.send(ToDesk::AgentUp { agent: other.clone(), limits, told }).await;
             let orders = (1..=10).map(|number| Action::Place(bid(number, 10, 1)));
             hand.act(other, orders.collect()).await;
         }
