@@ -12,7 +12,7 @@ use super::convert;
 use super::engine::{AgentEngine, EngineError};
 use super::fault::Fault;
 use super::instance::{Instance, View, World};
-use super::loader::{LoadError, Loader, Prepared, inspect};
+use super::loader::{LoadError, Loader, inspect};
 use super::options::Options;
 use super::settings::{Budget, Settings};
 use super::version::{Manifest, Plan, describe};
@@ -53,7 +53,7 @@ pub enum TrialError {
 }
 
 /// Checks a file as the host would that loads it, with the text of the settings beside it. Runs
-/// the agent's `describe`, and nothing else of it.
+/// the agent's `describe` and `start`, in an empty world.
 ///
 /// # Errors
 /// When the bytes are no component and cannot be made into one, or this machine runs no wasm.
@@ -72,17 +72,17 @@ pub fn check(
         None => Options::new(settings.budget),
     };
     let budget = options.budget;
-    let manifest = match Bench::new(settings).and_then(|bench| bench.describe(wasm, budget)) {
-        Ok(manifest) => Some(manifest),
-        Err(TrialError::Engine(error)) => return Err(error.into()),
-        Err(error) => {
-            problems.push(error.to_string());
-            None
-        }
-    };
+    let bench = Bench::new(settings)?;
+    let manifest = bench.describe(wasm, budget).map_err(|error| problems.push(error.to_string()));
+    let manifest = manifest.ok();
     let plan = manifest.as_ref().and_then(|manifest| {
         Plan::new(manifest, options).map_err(|found| problems.extend(found)).ok()
     });
+    if let Some(plan) = plan.as_ref().filter(|_| problems.is_empty())
+        && let Err(error) = bench.start(wasm, plan)
+    {
+        problems.push(error.to_string());
+    }
     Ok(Checked {
         hash: inspection.hash.to_string(),
         componentized: inspection.componentized,
@@ -112,9 +112,7 @@ impl Trial {
         let manifest = bench.describe(wasm, settings.budget)?;
         let plan = Plan::new(&manifest, Options::new(settings.budget));
         let plan = plan.map_err(|problems| TrialError::Start(problems.join("; ")))?;
-        let instance = bench.instance(&*bench.loader.prepare(wasm)?, settings.budget)?;
-        let (instance, answer) = instance.start(view(), &plan.parameters, None)?;
-        answer.map_err(TrialError::Start)?;
+        let instance = bench.start(wasm, &plan)?;
         Ok(Self { instance: Some(instance), events: vec![], _bench: bench })
     }
 
@@ -167,8 +165,13 @@ impl Bench {
         Ok(describe(&prepared, &"trial".into(), budget, &self.world)?)
     }
 
-    fn instance(&self, prepared: &Prepared, budget: Budget) -> Result<Instance, TrialError> {
-        Ok(Instance::new(prepared, &"trial".into(), budget, &self.world)?)
+    /// An instance that has started.
+    fn start(&self, wasm: &[u8], plan: &Plan) -> Result<Instance, TrialError> {
+        let prepared = self.loader.prepare(wasm)?;
+        let instance = Instance::new(&prepared, &"trial".into(), plan.budget, &self.world)?;
+        let (instance, answer) = instance.start(view(), &plan.parameters, None)?;
+        answer.map_err(TrialError::Start)?;
+        Ok(instance)
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::agents;
-use crate::cli::CheckReport;
+use crate::agents::{self, Parameter};
+use crate::cli::{CheckReport, ParameterLine};
 use crate::config::Config;
 use crate::model::Subscription;
 
@@ -36,6 +36,11 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
                 .to_owned(),
         );
     }
+    if config.agent_settings().costs_money && !plan.live {
+        let word = "`live = true` does not stand in its file: where orders cost real money, as this \
+                    configuration has it, it would not be run";
+        warnings.push(word.to_owned());
+    }
     if !plan.enabled {
         warnings.push("`enabled = false`: it would not be run".to_owned());
     }
@@ -46,7 +51,17 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
         bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
         imports: checked.surface.imports.into_iter().map(|import| import.name).collect(),
         subscribes: plan.subscriptions.iter().map(words).collect(),
-        parameters: plan.parameters,
+        requires: manifest.requires,
+        parameters: plan
+            .parameters
+            .into_iter()
+            .zip(manifest.parameters)
+            .map(|((name, value), Parameter { description, .. })| ParameterLine {
+                name,
+                value,
+                description,
+            })
+            .collect(),
         warnings,
     })
 }

@@ -14,7 +14,7 @@ use crate::desk::shell::{Notify, Views};
 use crate::feeds::Wanted;
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
-use crate::model::{Account, AgentId, League, MarketId, Notice, Subscription};
+use crate::model::{Account, AgentId, GameStatus, League, MarketId, Notice, Subscription};
 use crate::units::Timestamp;
 
 /// Cache and agents, as the bus and the desk see them.
@@ -35,10 +35,13 @@ impl Floor {
     fn game_as_of(&self, id: MarketId) -> Option<Timestamp> {
         let game = self.cache.game_of_market(id)?;
         let info = self.cache.game_info(game)?;
-        let changed = self.cache.game(game).map_or(Timestamp::EPOCH, |game| game.ts);
+        let state = self.cache.game(game)?;
+        if state.status == GameStatus::Unknown {
+            return None;
+        }
         let leagues = self.leagues.get()?.borrow();
         let read = leagues.get(&info.league).and_then(|status| status.read);
-        Some(read.unwrap_or(Timestamp::EPOCH).max(changed))
+        Some(read.unwrap_or(Timestamp::EPOCH).max(state.ts))
     }
 }
 
@@ -56,9 +59,9 @@ impl Views for Floor {
         let market = self.cache.market(id)?;
         let view = self.cache.view(id)?;
         let game_as_of = self.game_as_of(id);
-        // A book in which nothing happens is as fresh as the connection that would tell.
+        // A book in which nothing happens is as fresh as the stream that would tell.
         let as_of =
-            if view.synced { view.received.max(self.feed.last_frame()) } else { view.received };
+            if view.synced { view.received.max(self.feed.last_data()) } else { view.received };
         Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })
     }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::BoxFuture;
 use hotpit_rt::{Clock, Entropy};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 
@@ -34,16 +34,16 @@ use self::floor::Floor;
 use self::games::{GameMilestones, league_names};
 use self::source::HostSource;
 use crate::agents::{Agents, Resources};
-use crate::bus::Bus;
+use crate::bus::{Bus, BusState};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
-use crate::desk::{INBOX_CAPACITY, Report, ToDesk};
+use crate::desk::{DeskSender, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
 use crate::feeds::kalshi::{Feed, FeedStats};
 use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
 use crate::kalshi::{self, Client, HttpTransport, Signer};
-use crate::ops::live::{Screen, watch};
+use crate::ops::live::{self, Screen};
 use crate::ops::{Bound, Server, Source, Status};
 
 /// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
@@ -77,7 +77,7 @@ pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Stat
     };
     let ops = config.ops.clone();
     let host = Host::start(config, credentials, Clock::system(), Entropy::os()).await?;
-    let view = tokio::spawn(watch(options.screen.clone(), host.source(), ops));
+    let view = tokio::spawn(live::watch(options.screen.clone(), host.source(), ops));
     let reason = options.end.await;
     view.abort();
     options.screen.clear();
@@ -180,6 +180,7 @@ impl Host {
         let client = Arc::clone(&account.client);
         let background = vec![
             watch_books.abort_handle(),
+            tokio::spawn(tell_of_bus(bus.state(), desk_sender.clone())).abort_handle(),
             tokio::spawn(espn.run()).abort_handle(),
             tokio::spawn(async move { client.maintain().await }).abort_handle(),
         ];
@@ -289,6 +290,21 @@ fn espn(
     let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
     let publish: Arc<dyn Publish> = bus;
     Ok(Espn::new(settings, fetch, milestones, publish, Arc::clone(cache), wanted, clock, entropy))
+}
+
+/// Tells the desk whether what comes out of the bus can be traded on.
+async fn tell_of_bus(mut state: watch::Receiver<BusState>, desk: DeskSender) {
+    loop {
+        let down = match &*state.borrow_and_update() {
+            BusState::Live => None,
+            BusState::Starting => Some("it is not up yet".to_owned()),
+            BusState::Down { reason } => Some(reason.to_string()),
+        };
+        let told = desk.send(ToDesk::Bus { down }).await;
+        if told.is_err() || state.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Says plainly what this run can do to an account.

@@ -121,10 +121,17 @@ impl HostSource {
             count(stale.0, stale.1, "misfit", cache.book_errors),
             count(stale.0, stale.1, "crossed", cache.crossed),
             count(dropped.0, dropped.1, "book_not_synced", cache.deltas_unsynced),
+            count(dropped.0, dropped.1, "book_awaited", feed.deltas_held_back),
+            count(dropped.0, dropped.1, "duplicate_frame", feed.duplicates),
+            count(dropped.0, dropped.1, "unwanted_frame", feed.unwanted),
+            count(dropped.0, dropped.1, "desk_inbox_full", feed.desk_overflows),
+            count(dropped.0, dropped.1, "catalog_full", feed.lifecycle_overflows),
             count(dropped.0, dropped.1, "malformed_frame", feed.malformed),
             count(dropped.0, dropped.1, "unknown_frame", feed.unknown_types),
             count(dropped.0, dropped.1, "redis_queue_full", bus.publisher.dropped_full),
             count(dropped.0, dropped.1, "redis_down", bus.publisher.dropped_down),
+            count(dropped.0, dropped.1, "redis_missed", bus.subscriber.missed),
+            count(dropped.0, dropped.1, "redis_unreadable", bus.subscriber.unreadable),
         ]
     }
 }

@@ -25,10 +25,23 @@ pub struct CheckReport {
     pub imports: Vec<String>,
     /// What it subscribes to.
     pub subscribes: Vec<String>,
-    /// Its parameters with their values: defaults, and what the file beside it says.
-    pub parameters: Vec<(String, String)>,
+    /// What it cannot trade without.
+    pub requires: Vec<String>,
+    /// Its parameters.
+    pub parameters: Vec<ParameterLine>,
     /// What does not keep it from being loaded, but should be known.
     pub warnings: Vec<String>,
+}
+
+/// A parameter of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ParameterLine {
+    /// Its name.
+    pub name: String,
+    /// Its value: the default, or what the file beside the agent says.
+    pub value: String,
+    /// What it does, and its unit.
+    pub description: String,
 }
 
 /// The answer on one file.
@@ -70,8 +83,6 @@ fn describe(answer: &Answer) -> String {
     let list = |items: &[String]| {
         if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
     };
-    let parameters: Vec<String> =
-        report.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let mut text = format!("{file}: an agent that can be loaded\n");
     let lines = [
         ("name", format!("{} {}", report.name, report.version)),
@@ -79,11 +90,17 @@ fn describe(answer: &Answer) -> String {
         ("hash", report.hash.clone()),
         ("imports", list(&report.imports)),
         ("subscribes", list(&report.subscribes)),
-        ("parameters", list(&parameters)),
+        ("requires", list(&report.requires)),
     ];
     for (name, value) in lines {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {name:<11} {value}");
+    }
+    if !report.parameters.is_empty() {
+        let _ = writeln!(text, "  parameters");
+    }
+    for ParameterLine { name, value, description } in &report.parameters {
+        let _ = writeln!(text, "    {name} = {value}: {description}");
     }
     for warning in &report.warnings {
         let _ = writeln!(text, "  warning: {warning}");
@@ -104,7 +121,12 @@ mod tests {
             bytes: 2 << 20,
             imports: vec!["markets".into(), "log".into()],
             subscribes: vec!["series KXNFLGAME".into()],
-            parameters: vec![("size".into(), "10".into())],
+            requires: vec!["game-feed".into()],
+            parameters: vec![ParameterLine {
+                name: "size".into(),
+                value: "10".into(),
+                description: "In contracts.".into(),
+            }],
             warnings: vec!["it asks for a clock".into()],
         };
         let good = Answer { file: "maker.wasm".into(), agent: Some(report), error: None };
@@ -114,7 +136,8 @@ mod tests {
                 "maker.wasm: an agent that can be loaded\n  name        maker 1.2.0\n"
             )
         );
-        assert!(text.contains("  parameters  size = 10\n"), "{text}");
+        assert!(text.contains("  requires    game-feed\n"), "{text}");
+        assert!(text.contains("  parameters\n    size = 10: In contracts.\n"), "{text}");
         assert!(text.ends_with("  warning: it asks for a clock\n"), "{text}");
         let bad = Answer { file: "x.wasm".into(), agent: None, error: Some("text".into()) };
         assert_eq!(describe(&bad), "x.wasm: cannot be loaded: text\n");

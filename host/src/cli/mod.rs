@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use check::CheckReport;
+pub use check::{CheckReport, ParameterLine};
 
 use crate::config::{Config, DEFAULT_FILE};
 

@@ -54,6 +54,11 @@ pub enum ToDesk {
         /// What happened.
         reason: String,
     },
+    /// What comes out of the bus can be traded on again, or cannot, and why.
+    Bus {
+        /// Why not; none: it can.
+        down: Option<String>,
+    },
     /// An operator's command.
     Command(Command),
 }

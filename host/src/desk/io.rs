@@ -73,6 +73,11 @@ pub enum Input {
         /// What happened.
         reason: String,
     },
+    /// What comes out of the bus can be traded on again, or cannot.
+    Bus {
+        /// Why not; none: it can.
+        down: Option<String>,
+    },
     /// New orders are to stop, and the working ones to be canceled.
     Halt {
         /// One agent, or all.

@@ -203,6 +203,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             ToDesk::Fill(fill) => self.step(Input::Fill(fill)),
             ToDesk::Connected => self.step(Input::Connected),
             ToDesk::Disconnected { reason } => self.step(Input::Disconnected { reason }),
+            ToDesk::Bus { down } => self.step(Input::Bus { down }),
             ToDesk::Command(command) => self.command(command),
         }
     }

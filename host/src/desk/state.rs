@@ -126,6 +126,7 @@ impl Desk {
             Input::Fill(fill) => self.book(fill, now, out),
             Input::Connected => self.connected(now, out),
             Input::Disconnected { reason } => self.disconnected(reason, now, out),
+            Input::Bus { down } => self.bus_changed(down, now, out),
             Input::Halt { agent, reason } => self.halt(agent, reason, now, out),
             Input::Resume { agent } => self.resume(agent, now, out),
             Input::Shutdown => self.shutdown(now, out),

@@ -53,6 +53,8 @@ pub(super) struct Sync {
     error: Option<String>,
     /// The private channel is broken, and why.
     down: Option<String>,
+    /// What comes out of the bus cannot be traded on, and why.
+    bus_down: Option<String>,
     /// Fills up to here are known to be read.
     fills_read: Timestamp,
     /// What traded before this was in the account when the journal began.
@@ -87,6 +89,7 @@ impl Sync {
             compared: None,
             error: None,
             down: None,
+            bus_down: None,
             fills_read: fills_read.min(now),
             since: recovered.since.unwrap_or(now),
             adopt: recovered.runs == 0,
@@ -157,6 +160,11 @@ impl Desk {
 
     pub(super) fn disconnected(&mut self, reason: String, now: Timestamp, out: &mut Outputs) {
         self.sync.down = Some(reason);
+        self.update_readiness(now, out);
+    }
+
+    pub(super) fn bus_changed(&mut self, down: Option<String>, now: Timestamp, out: &mut Outputs) {
+        self.sync.bus_down = down;
         self.update_readiness(now, out);
     }
 
@@ -435,6 +443,8 @@ impl Desk {
         let sync = &self.sync;
         let not_ready = if let Some(reason) = &sync.down {
             Some(format!("the private channel is down: {reason}"))
+        } else if let Some(reason) = &sync.bus_down {
+            Some(format!("the bus is down: {reason}"))
         } else if !sync.read {
             Some(match &sync.error {
                 Some(error) => format!("the account cannot be read: {error}"),

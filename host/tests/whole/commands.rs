@@ -119,6 +119,7 @@ async fn files_are_checked_and_a_broken_one_is_an_error() {
     let text = floor.text_of(&["check", good]).await;
     assert!(text.contains("an agent that can be loaded"), "{text}");
     assert!(text.contains("KXNFLGAME"), "{text}");
+    assert!(text.contains("half_spread = 0.0100: The distance"), "{text}");
     let checked = json(&floor.text_of(&["check", "--json", good]).await);
     assert!(checked[0]["agent"]["hash"].is_string(), "{checked:#}");
 
@@ -128,6 +129,13 @@ async fn files_are_checked_and_a_broken_one_is_an_error() {
     assert!(checked[0]["agent"].is_object(), "{checked:#}");
     let error = checked[1]["error"].as_str().unwrap();
     assert!(!error.is_empty() && !error.contains('\n'), "{error}");
+    // Cents meant as dollars: the agent's own word, before it is dropped.
+    let options = floor.agent_path("market-maker.toml");
+    std::fs::write(&options, "[params]\nhalf_spread = 2\n").unwrap();
+    let output = floor.command(&["check", good]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("`half_spread` must be more than 0 and less than 1 dollar"), "{text}");
     let output = floor.command(&["check", "/nowhere/agent.wasm"]).await;
     assert_eq!(output.status.code(), Some(1));
 }

@@ -207,10 +207,19 @@ struct Writer<'a> {
     epoch: u64,
     commands: Commands,
     /// The answers still to come, each with how many messages it is for.
-    in_flight: FuturesOrdered<BoxFuture<'static, (RedisResult<()>, u64)>>,
+    in_flight: FuturesOrdered<BoxFuture<'static, (RedisResult<()>, Sent)>>,
     flush: Flush,
     batch: Vec<Item>,
     buffer: Vec<u8>,
+}
+
+/// What a pipeline carries.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    /// Messages, heartbeats apart.
+    messages: u64,
+    /// Whether every key is written with it.
+    ends_flush: bool,
 }
 
 /// The writing of keys.
@@ -250,10 +259,14 @@ impl Writer<'_> {
                 _ = flush.tick() => self.begin_flush(),
                 _ = heartbeat.tick() => self.shared.queue.heartbeat(self.shared.clock.now()),
                 // Polls new pipelines in the order of the pushes: this is what sends them.
-                Some((answer, messages)) = self.in_flight.next() => {
+                Some((answer, sent)) = self.in_flight.next() => {
                     answer?;
+                    self.shared.published.fetch_add(sent.messages, Ordering::Relaxed);
+                    // A Redis without memory takes messages and no keys.
+                    if !sent.ends_flush {
+                        continue;
+                    }
                     backoff.reset();
-                    self.shared.published.fetch_add(messages, Ordering::Relaxed);
                     self.shared.state.send_if_modified(|state| {
                         let news = *state != BusState::Live;
                         *state = BusState::Live;
@@ -268,8 +281,9 @@ impl Writer<'_> {
 
     /// Sends the next pipeline, if there is something to send.
     fn write_next(&mut self) -> Result<bool, SessionError> {
-        let (pipeline, messages) = if self.flush.pending.is_some() {
-            (self.next_keys()?, 0)
+        let (pipeline, sent) = if self.flush.pending.is_some() {
+            let pipeline = self.next_keys()?;
+            (pipeline, Sent { messages: 0, ends_flush: self.flush.pending.is_none() })
         } else {
             self.shared.queue.take(&mut self.batch, BATCH_MAX, self.shared.clock.now());
             if self.batch.is_empty() {
@@ -278,13 +292,12 @@ impl Writer<'_> {
             self.next_messages()?
         };
         let mut connection = self.commands.handle();
-        self.in_flight.push_back(Box::pin(async move {
-            (pipeline.exec_async(&mut connection).await, messages)
-        }));
+        self.in_flight
+            .push_back(Box::pin(async move { (pipeline.exec_async(&mut connection).await, sent) }));
         Ok(true)
     }
 
-    fn next_messages(&mut self) -> Result<(Pipeline, u64), SessionError> {
+    fn next_messages(&mut self) -> Result<(Pipeline, Sent), SessionError> {
         let mut pipeline = Pipeline::with_capacity(self.batch.len());
         let mut messages = 0;
         for Item { channel, seq, ts, body } in self.batch.drain(..) {
@@ -294,7 +307,7 @@ impl Writer<'_> {
             pipeline.cmd("PUBLISH").arg(channel.name()).arg(&self.buffer[..]).ignore();
             messages += u64::from(body.is_some());
         }
-        Ok((pipeline, messages))
+        Ok((pipeline, Sent { messages, ends_flush: false }))
     }
 
     /// The next keys of the flush that goes on; the last are followed by the publisher's own.

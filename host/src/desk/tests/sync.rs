@@ -36,6 +36,15 @@ fn the_account_is_read_at_the_start_every_minute_and_after_a_break() {
 }
 
 #[test]
+fn a_bus_that_is_down_stops_orders_until_it_is_back() {
+    let mut floor = Floor::open();
+    floor.apply(Input::Bus { down: Some("redis is gone".to_owned()) });
+    assert_eq!(not_ready(&floor), "the bus is down: redis is gone");
+    floor.apply(Input::Bus { down: None });
+    assert_eq!(floor.desk.report().not_ready, None);
+}
+
+#[test]
 fn a_read_from_before_the_connection_does_not_make_it_ready() {
     let mut floor = Floor::open();
     floor.pass(Duration::from_secs(61));

@@ -73,8 +73,18 @@ impl Reader {
         for shown in games {
             self.show(shown, &mut messages);
         }
+        for known in self.games.values_mut().filter(|known| !known.shown && !known.is_over()) {
+            // It was being played and is on the board no more: nobody knows how it stands.
+            if let Some(game) = known.game.as_mut().filter(|it| it.status != GameStatus::Unknown) {
+                game.status = GameStatus::Unknown;
+                game.ts = received;
+                messages.push(Message::Game(game.clone()));
+            }
+        }
         // A game that has left the board and is over will not come back.
-        self.games.retain(|_, known| known.shown || !known.is_over());
+        self.games.retain(|_, known| {
+            known.shown || (!known.is_over() && received.since(known.info.start) < LONG_OVER)
+        });
         self.mapped_with = None;
         Ok(messages)
     }

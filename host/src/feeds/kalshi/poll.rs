@@ -78,6 +78,7 @@ impl<T: Transport, P: Publish> Poller<T, P> {
         match book {
             Ok((bids, asks)) => {
                 self.stats.frame_read(now);
+                self.stats.data_read(now);
                 self.stats.snapshots.bump();
                 published.insert(ticker.clone());
                 let snapshot = Snapshot { ticker: ticker.clone(), bids, asks, ts: now };

@@ -23,6 +23,9 @@ pub struct Settings {
     /// How long nothing at all may come, in ms; the exchange pings every 10 s. After that the
     /// connection is made anew.
     pub silence_timeout_ms: u64,
+    /// How long nothing but pings may come, in ms: the whole exchange's lifecycle comes over this
+    /// connection, so longer quiet is a dead stream. After that the connection is made anew.
+    pub data_timeout_ms: u64,
     /// The pause before the second try to connect, in ms; it doubles from there.
     pub backoff_base_ms: u64,
     /// The longest pause before a try to connect, in ms.
@@ -54,6 +57,7 @@ impl Default for Settings {
             command_timeout_ms: 5_000,
             snapshot_timeout_ms: 5_000,
             silence_timeout_ms: 25_000,
+            data_timeout_ms: 120_000,
             backoff_base_ms: 250,
             backoff_cap_ms: 15_000,
             healthy_after_ms: 10_000,
@@ -96,6 +100,10 @@ impl Settings {
              every 10 s",
         );
         check(
+            self.data_timeout_ms >= self.silence_timeout_ms,
+            "feeds.kalshi.data_timeout_ms: must be at least feeds.kalshi.silence_timeout_ms",
+        );
+        check(
             self.backoff_cap_ms >= self.backoff_base_ms,
             "feeds.kalshi.backoff_cap_ms: must be at least feeds.kalshi.backoff_base_ms",
         );
@@ -108,6 +116,10 @@ impl Settings {
 
     pub(super) const fn snapshot_timeout(&self) -> Duration {
         Duration::from_millis(self.snapshot_timeout_ms)
+    }
+
+    pub(super) const fn data_timeout(&self) -> Duration {
+        Duration::from_millis(self.data_timeout_ms)
     }
 
     pub(super) const fn silence_timeout(&self) -> Duration {

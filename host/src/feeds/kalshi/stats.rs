@@ -38,6 +38,7 @@ macro_rules! counters {
         pub struct FeedStats {
             state: AtomicU8,
             last_frame: AtomicU64,
+            last_data: AtomicU64,
             lag_ms: AtomicU64,
             last_error: Mutex<String>,
             $($(#[$doc])* pub $name: Counter,)*
@@ -63,6 +64,14 @@ macro_rules! counters {
             #[must_use]
             pub fn last_frame(&self) -> Timestamp {
                 Timestamp::from_nanos(self.last_frame.load(Ordering::Relaxed))
+            }
+
+            /// When the last frame with something in it was read; the epoch: never. Pings are
+            /// no proof of the books: a stream has been seen to answer them for a quarter of an
+            /// hour and to bring nothing else.
+            #[must_use]
+            pub fn last_data(&self) -> Timestamp {
+                Timestamp::from_nanos(self.last_data.load(Ordering::Relaxed))
             }
 
             /// Everything as of now.
@@ -156,6 +165,10 @@ impl FeedStats {
 
     pub(super) fn frame_read(&self, now: Timestamp) {
         self.last_frame.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(super) fn data_read(&self, now: Timestamp) {
+        self.last_data.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     pub(super) fn sent_at(&self, sent: Timestamp, now: Timestamp) {

@@ -40,6 +40,10 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// How long steps that were missed may pile up into one reading.
 const MISSED_PAUSE: Duration = Duration::from_millis(500);
 
+/// The shortest time between two such readings: a frame that this version cannot read may come
+/// again and again, and reads are shared with the desk.
+const MISSED_PAUSE_MIN: Duration = Duration::from_secs(30);
+
 /// A step in the life of a market or event, from the WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -78,6 +82,8 @@ pub(super) struct Catalog<T, P> {
     /// How often in a row something could not be read.
     failures: BTreeMap<Subscription, u32>,
     reload_at: Timestamp,
+    /// When everything was read again last.
+    reloaded: Timestamp,
 }
 
 impl<T: Transport, P: Publish> Catalog<T, P> {
@@ -95,6 +101,7 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         let refresh = Duration::from_secs(settings.catalog_refresh_secs);
         Self {
             reload_at: clock.now() + refresh,
+            reloaded: Timestamp::EPOCH,
             settings,
             client,
             publish,
@@ -151,7 +158,8 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
     fn step(&mut self, step: &Step) {
         let now = self.clock.now();
         if *step == Step::Missed {
-            self.reload_at = self.reload_at.min(now + MISSED_PAUSE);
+            let soonest = (now + MISSED_PAUSE).max(self.reloaded + MISSED_PAUSE_MIN);
+            self.reload_at = self.reload_at.min(soonest);
             return;
         }
         let changed = self.known.step(step, now);
@@ -164,6 +172,7 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         let changed = self.known.tick(now);
         self.publish_all(changed, now);
         if now >= self.reload_at {
+            self.reloaded = now;
             self.reload_at = now + Duration::from_secs(self.settings.catalog_refresh_secs);
             self.known.forget_fees();
             self.due = self.known.wanted().iter().map(|wanted| (wanted.clone(), now)).collect();

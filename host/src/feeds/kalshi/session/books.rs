@@ -67,9 +67,13 @@ pub(super) struct Books {
 
 impl Books {
     /// These markets are being subscribed: their snapshots come by themselves, or are asked for
-    /// after `patience`.
+    /// after `patience`. One that is trusted already stays so: its snapshot came before the answer
+    /// to the command, which was then refused and is sent again.
     pub(super) fn expect(&mut self, tickers: &[Arc<str>], now: Timestamp, patience: Duration) {
         for ticker in tickers {
+            if self.trusted(ticker).is_some_and(|trusted| trusted.is_ok()) {
+                continue;
+            }
             let state = State::Waiting { ask_at: now + patience, asked: 0 };
             self.entries.insert(ticker.clone(), Entry { ticker: ticker.clone(), state });
         }

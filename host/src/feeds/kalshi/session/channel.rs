@@ -218,8 +218,9 @@ impl Subscription {
         let added = change.added();
         let at_fault: Vec<_> = named.filter_map(|name| find(added, name)).collect();
         match code {
-            // Unable to process, command timeout, too many requests: faults that pass.
-            1 | 18 | 27 => self.not_before = now + PAUSE,
+            // Unable to process, channel error, command timeout, buffer overflow, too many requests:
+            // faults that pass.
+            1 | 10 | 18 | 25 | 27 => self.not_before = now + PAUSE,
             _ if !at_fault.is_empty() => self.refused.extend(at_fault),
             // The subscription is full.
             26 => self.refused.extend(added.iter().cloned()),

@@ -29,6 +29,9 @@ use crate::model::{self, VenueFill, VenueOrder};
 /// The shortest time between two lines in the log on frames that cannot be read.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
+/// How far back missed trades are looked for, at most.
+const TRADES_LOOK_BACK_SECS_MAX: u64 = 600;
+
 /// A session without its socket.
 pub(super) struct Core<P> {
     settings: Settings,
@@ -40,6 +43,8 @@ pub(super) struct Core<P> {
     trades: Trades,
     /// What the exchange's clock showed last.
     venue_time: Option<Timestamp>,
+    /// When the last trade was made that was heard of, or the trades were subscribed.
+    trades_heard: Option<Timestamp>,
     logged_at: Timestamp,
     // What follows belongs to one connection.
     tracker: Tracker,
@@ -67,6 +72,7 @@ impl<P: Publish> Core<P> {
             wanted: Arc::default(),
             trades: Trades::default(),
             venue_time: None,
+            trades_heard: None,
             logged_at: Timestamp::EPOCH,
             tracker: Tracker::default(),
             books: Books::default(),
@@ -107,10 +113,15 @@ impl<P: Publish> Core<P> {
             return Err(Restart("a command was not answered".to_owned()));
         }
         self.check_books(now)?;
-        self.desk.flush();
-        self.catalog.flush();
+        self.flush();
         self.advance(now);
         Ok(())
+    }
+
+    /// Tells desk and catalog what they had no room for.
+    pub(super) fn flush(&mut self) {
+        self.desk.flush();
+        self.catalog.flush();
     }
 
     /// The reading of missed trades that is due, if one is.
@@ -256,7 +267,11 @@ impl<P: Publish> Core<P> {
     }
 
     fn lose_trades(&mut self, now: Timestamp) {
-        let since = self.venue_time.unwrap_or(now).min(now);
+        // Not the time of the frame that shows the loss: it may come long after what was lost.
+        let venue_now = self.venue_time.unwrap_or(now).min(now);
+        let earliest = venue_now.as_secs().saturating_sub(TRADES_LOOK_BACK_SECS_MAX);
+        let since = self.trades_heard.unwrap_or(venue_now).min(venue_now);
+        let since = since.max(Timestamp::from_secs(earliest));
         self.trades.lost(self.subscriptions[Channel::Trades as usize].held(), since);
     }
 
@@ -331,6 +346,7 @@ impl<P: Publish> Core<P> {
         };
         self.stats.trades.bump();
         self.saw_venue_time(trade.ts);
+        self.trades_heard = self.trades_heard.max(Some(trade.ts));
         self.publish.publish(Message::Trade(trade), now);
     }
 

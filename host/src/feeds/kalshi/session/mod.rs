@@ -82,6 +82,8 @@ impl<T: Transport, P: Publish> Session<T, P> {
         let mut shutdown = pin!(shutdown);
         loop {
             let started = clock.now();
+            // What the desk had no room for when the connection broke.
+            core.flush();
             let life = async {
                 stats.set_state(FeedState::Connecting);
                 let limit = Duration::from_millis(settings.connect_timeout_ms);
@@ -147,7 +149,8 @@ impl<T: Transport> Connection<'_, T> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reading: Option<Reading> = None;
-        let mut heard = self.clock.now();
+        let opened = self.clock.now();
+        let mut heard = opened;
         let mut is_watched = true;
         core.opened();
         core.want(markets.borrow_and_update().clone(), heard);
@@ -160,6 +163,11 @@ impl<T: Transport> Connection<'_, T> {
                     if now.since(heard) > self.settings.silence_timeout() {
                         let ms = self.settings.silence_timeout_ms;
                         return Err(Restart(format!("nothing came for {ms} ms")));
+                    }
+                    let quiet = now.since(self.stats.last_data().max(opened));
+                    if quiet > self.settings.data_timeout() {
+                        let ms = self.settings.data_timeout_ms;
+                        return Err(Restart(format!("nothing but pings came for {ms} ms")));
                     }
                     core.tick(now)?;
                     if reading.is_none() {
@@ -199,7 +207,10 @@ impl<T: Transport> Connection<'_, T> {
             match next {
                 None => return Err(Restart("the connection was closed".to_owned())),
                 Some(Err(error)) => return Err(socket::describe(&error)),
-                Some(Ok(Frame::Text(text))) => core.frame(&text, now)?,
+                Some(Ok(Frame::Text(text))) => {
+                    self.stats.data_read(now);
+                    core.frame(&text, now)?;
+                }
                 Some(Ok(Frame::Close(frame))) => {
                     let reason = frame.map_or_else(String::new, |frame| frame.to_string());
                     return Err(Restart(format!("closed by the exchange: {reason}")));

@@ -17,6 +17,9 @@ impl<P: Publish> Core<P> {
         tracing::info!(channel = name, sid, "subscribed");
         self.tracker.forget(sid);
         self.subscription_mut(channel).subscribed(sid);
+        if channel == Channel::Trades {
+            self.trades_heard = self.trades_heard.max(self.venue_time);
+        }
         let is_up = |channel| self.subscription(channel).sid().is_some();
         match channel {
             Channel::Books => {}

@@ -352,6 +352,35 @@ fn missed_trades_are_published_once_each() {
 }
 
 #[test]
+fn a_gap_is_read_from_the_last_trade_on_however_late_it_shows() {
+    let mut bench = Bench::following(&["A"]);
+    bench.trade(1, "t1");
+    bench.pass(100).unwrap();
+    let sent = bench.now.as_millis();
+    bench.frame(&format!(
+        r#"{{"type":"orderbook_snapshot","sending_ts_ms":{sent},"sid":1,"seq":2,"msg":{{"market_ticker":"A"}}}}"#
+    ));
+    bench.trade(3, "t3");
+    bench.pass(2).unwrap();
+    let query = bench.core.trade_query(bench.now).unwrap();
+    assert_eq!(query.since, Timestamp::from_secs(997), "the trade before the gap was at 999");
+}
+
+#[test]
+fn a_book_whose_snapshot_came_before_a_refusal_stays_trusted() {
+    let mut bench = Bench::following(&["A"]);
+    bench.commands();
+    bench.want(&["A", "B"]);
+    let id = bench.commands()[0]["id"].clone();
+    bench.snapshot("B");
+    bench.frame(&format!(r#"{{"id":{id},"type":"error","msg":{{"code":18,"msg":"timeout"}}}}"#));
+    bench.pass(2).unwrap();
+    assert_eq!(bench.commands()[0]["params"]["action"], "add_markets");
+    bench.delta("B");
+    assert_eq!(bench.heard(), ["snapshot B", "delta B 1.00"]);
+}
+
+#[test]
 fn a_gap_in_the_trades_is_read_over_rest_and_leaves_the_books_alone() {
     let mut bench = Bench::following(&["A"]);
     bench.trade(1, "t1");
