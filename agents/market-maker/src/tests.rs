@@ -203,8 +203,9 @@ fn parameters_that_make_no_sense_refuse_the_start() {
     let error = harness.start().unwrap_err();
     assert_eq!(
         error,
-        "`half_spread` must be more than 0; `requote_distance` must be more than 0; \
-         `skew` must be less than 1"
+        "`half_spread` must be more than 0 and less than 1 dollar; \
+         `requote_distance` must be more than 0 and less than 1 dollar; \
+         `skew` must be less than 1 dollar"
     );
 }
 

@@ -358,6 +358,25 @@ async fn frame_faults_are_seen_by_the_client() {
 }
 
 #[tokio::test]
+async fn frames_that_are_all_late_are_late_together() {
+    let world = World::start().await;
+    let mut client = world.connect().await;
+    client.subscribe("orderbook_delta", &[SEA]).await;
+    client.frames(2).await;
+    world.exchange.post_fault(Fault::new(Kind::DelayFrames { ms: 300 })).await;
+    let before = tokio::time::Instant::now();
+    for _ in 0..20 {
+        world.background(SEA, Bid, 17, 1).await;
+    }
+    for _ in 0..20 {
+        assert_eq!(client.frame().await["type"], "orderbook_delta");
+    }
+    let late = before.elapsed();
+    let one_by_one = Duration::from_millis(20 * 300);
+    assert!(late >= Duration::from_millis(300) && late < one_by_one / 2, "{late:?}");
+}
+
+#[tokio::test]
 async fn connections_are_closed_refused_and_taken_again() {
     let world = World::start().await;
     let mut client = world.connect().await;

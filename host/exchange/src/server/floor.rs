@@ -197,7 +197,12 @@ pub(super) async fn run(mut floor: Floor, mut jobs: mpsc::Receiver<Job>) {
             // due, so that requests have their turn after it.
             () = tokio::time::sleep(idle) => floor.step(),
             job = jobs.recv() => match job {
-                Some(job) => job(&mut floor),
+                Some(job) => {
+                    // What was due before it happens before it: time never runs backwards.
+                    floor.step();
+                    floor.publish();
+                    job(&mut floor);
+                }
                 None => return,
             },
         }

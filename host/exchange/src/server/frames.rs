@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::core::{
     BookDelta, Exchange, Fill, Level, Lifecycle, Market, Order, Position, Ticker, Trade,
@@ -30,8 +30,8 @@ pub(super) struct Frame {
     pub(super) seq: Option<u64>,
     /// Its `msg`.
     pub(super) body: Option<Body>,
-    /// How long the connection waits before it sends it.
-    pub(super) delay: Duration,
+    /// Not sent before this, nor is what comes after it on its connection; none: at once.
+    pub(super) due: Option<Instant>,
     /// It breaks off in the middle.
     pub(super) malformed: bool,
 }
@@ -431,7 +431,7 @@ mod tests {
             sid: Some(3),
             seq: Some(7),
             body: Some(r#"{"a":"é"}"#.into()),
-            delay: Duration::ZERO,
+            due: None,
             malformed: false,
         };
         let now = Timestamp::from_millis(1_669_149_841_234);

@@ -165,7 +165,9 @@ impl Limits {
     pub fn take(&mut self, account: &str, budget: Budget, cost: u64, now: Timestamp) -> bool {
         let wanted: Vec<Option<Shard>> = match budget {
             Budget::Read => vec![None],
-            Budget::Write(shard) => vec![Some(shard)],
+            // A shard that does not exist has no bucket of its own to be had.
+            Budget::Write(shard) if SHARDS.contains(&shard) => vec![Some(shard)],
+            Budget::Write(_) => vec![Some(0)],
             Budget::WriteEverywhere => SHARDS.iter().copied().map(Some).collect(),
         };
         let cost = cost.saturating_mul(NANO);
@@ -224,6 +226,7 @@ mod tests {
         assert_eq!(takes(&mut limits, Budget::Write(0), LOW_COST, START), 50);
         assert!(limits.take("a", Budget::Read, DEFAULT_COST, START));
         assert!(limits.take("b", Budget::Write(3), DEFAULT_COST, START));
+        assert!(!limits.take("a", Budget::Write(57), DEFAULT_COST, START), "there is no 57");
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl App {
 
     /// Posts a fault; those that happen once happen now.
     async fn post_fault(&self, fault: Fault) -> u64 {
-        let now = self.clock.now();
+        // The floor's time, which frames are judged by.
+        let now = self.floor.ask(|floor| floor.now()).await.unwrap_or_else(|_| self.clock.now());
         let key = fault.key.clone();
         let kind = fault.fault;
         let id = self.board(|board| board.post(fault, now));
@@ -134,13 +135,23 @@ impl App {
             Kind::CloseConnections => {
                 let _ = self.floor.ask(move |floor| floor.cut_sessions(key.as_deref())).await;
             }
+            // In tasks of their own: the asker's connection may be among those that are cut, and
+            // the door must open again all the same.
             Kind::RefuseConnections { ms } => {
-                self.door.close().await;
-                self.reopen_after(ms);
+                let app = self.clone();
+                let outage = tokio::spawn(async move {
+                    app.door.close().await;
+                    app.reopen_after(ms);
+                });
+                let _ = outage.await;
             }
             Kind::Restart { ms } => {
-                self.go_down().await;
-                self.reopen_after(ms);
+                let app = self.clone();
+                let outage = tokio::spawn(async move {
+                    app.go_down().await;
+                    app.reopen_after(ms);
+                });
+                let _ = outage.await;
             }
             Kind::DropFrames
             | Kind::DuplicateFrames

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hotpit_units::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::channels::{Channel, Code};
 use super::door::Cut;
@@ -158,7 +159,7 @@ impl Session {
             sid: Some(subscription.sid),
             seq,
             body: Some(Arc::clone(draft.body)),
-            delay: std::time::Duration::ZERO,
+            due: None,
             malformed: false,
         };
         self.leave(Some(draft.channel), draft.market, frame, exit);
@@ -184,7 +185,7 @@ impl Session {
             sid,
             seq,
             body: body.map(|body| body.to_string().into()),
-            delay: std::time::Duration::ZERO,
+            due: None,
             malformed: false,
         };
         self.leave(None, None, frame, exit);
@@ -216,7 +217,7 @@ impl Session {
             sid: Some(subscription.sid),
             seq: channel.is_sequenced().then(|| subscription.next_seq()),
             body: Some(body.into()),
-            delay: std::time::Duration::ZERO,
+            due: None,
             malformed: false,
         };
         self.queue(frame);
@@ -236,7 +237,7 @@ impl Session {
             if verdict.drop {
                 return;
             }
-            frame.delay = verdict.delay;
+            frame.due = (!verdict.delay.is_zero()).then(|| Instant::now() + verdict.delay);
             frame.malformed = verdict.malformed;
             if verdict.unknown_type {
                 frame.kind = "practice_exchange_mystery";

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::SinkExt as _;
 use hotpit_units::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::App;
@@ -89,7 +90,10 @@ async fn serve(guard: &Guard, mut socket: WebSocket, mut queue: mpsc::Receiver<F
     pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     pings.tick().await;
     let mut heard = app.clock.now();
+    // The frame whose turn it is. Others wait behind it, and neither pings nor commands do.
+    let mut head: Option<Frame> = None;
     loop {
+        let due = head.as_ref().map(|frame| frame.due);
         tokio::select! {
             biased;
             message = socket.recv() => {
@@ -120,38 +124,50 @@ async fn serve(guard: &Guard, mut socket: WebSocket, mut queue: mpsc::Receiver<F
                     Err(_) => return End::Stuck,
                 }
             }
-            frame = queue.recv() => {
-                let Some(frame) = frame else { return End::Stopped };
+            () = wait_for(due) => {
+                let Some(frame) = head.take() else { continue };
                 let write = write(app, &mut socket, frame, &mut queue);
                 match tokio::time::timeout(settings.pong_timeout, write).await {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(late)) => head = late,
                     Ok(Err(_)) => return End::Client,
                     Err(_) => return End::Stuck,
                 }
             }
+            frame = queue.recv(), if head.is_none() => match frame {
+                Some(frame) => head = Some(frame),
+                None => return End::Stopped,
+            },
         }
     }
 }
 
-/// Sends a frame and those that wait behind it, up to a late one, with one flush.
+/// Waits until the head of the queue is due; for ever where there is none.
+async fn wait_for(head: Option<Option<Instant>>) {
+    match head {
+        Some(Some(due)) => tokio::time::sleep_until(due).await,
+        Some(None) => {}
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends a frame and those that wait behind it with one flush, up to a late one, which it gives
+/// back.
 async fn write(
     app: &App,
     socket: &mut WebSocket,
     first: Frame,
     queue: &mut mpsc::Receiver<Frame>,
-) -> Result<(), axum::Error> {
+) -> Result<Option<Frame>, axum::Error> {
     let mut next = Some(first);
     let mut fed = 0;
-    while let Some(frame) = next {
-        if !frame.delay.is_zero() {
-            socket.flush().await?;
-            tokio::time::sleep(frame.delay).await;
-        }
+    while let Some(frame) = next.take_if(|frame| frame.due.is_none_or(|due| due <= Instant::now()))
+    {
         socket.feed(Message::Text(frame.render(app.clock.now()).into())).await?;
         fed += 1;
         next = if fed < FRAMES_PER_FLUSH { queue.try_recv().ok() } else { None };
     }
-    socket.flush().await
+    socket.flush().await?;
+    Ok(next)
 }
 
 fn is_silent(heard: Timestamp, now: Timestamp, limit: Duration) -> bool {

@@ -111,6 +111,10 @@ pub(super) async fn transfer(
     if request.client_transfer_id.is_some_and(|id| id.parse::<Uuid>().is_err()) {
         return Err(ApiError::bad_request("client_transfer_id is not a uuid"));
     }
+    let shards = [request.source_exchange_shard, request.destination_exchange_shard];
+    if let Some(unknown) = shards.iter().find(|shard| !SHARDS.contains(shard)) {
+        return Err(ApiError::bad_request(&format!("there is no exchange shard {unknown}")));
+    }
     let amount = request.amount.checked_mul(100).map(Dollars::from_raw);
     let amount = amount.ok_or_else(|| ApiError::bad_request("amount is out of range"))?;
     let id = app
