@@ -24,7 +24,9 @@ pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut rounds = runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let (desk, _inbox) = mpsc::channel(16);
+        // A desk that is done with everything at once: an agent waits for it after each action.
+        let (desk, mut inbox) = mpsc::channel(16);
+        tokio::spawn(async move { while inbox.recv().await.is_some() {} });
         let cache = Arc::new(Cache::default());
         let settings = Settings {
             folder: folder.path().join("agents"),
