@@ -8,6 +8,9 @@ FOR ?=
 # Fans the data out over this Redis: make run REDIS=redis://127.0.0.1:6379
 REDIS ?=
 
+# Where the recipes and tests look for what was built.
+export CARGO_TARGET_DIR := target
+
 WASM_TARGET := wasm32-unknown-unknown
 WASM_OUT := target/$(WASM_TARGET)/agent
 AGENTS := market-maker win-probability

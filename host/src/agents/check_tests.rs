@@ -36,3 +36,18 @@ fn a_trial_is_over_at_its_first_fault() {
     assert!(trial.batch(65).is_err());
     assert_eq!(trial.batch(1), Ok(0));
 }
+
+/// A component that imports a resource from one interface and a method of it from another: valid
+/// to the validator, and a panic in the parser of contracts.
+const METHOD_OF_ANOTHER: &str = "0061736d0d00010007090142010400017203010a0d010008746573743a612f6105\
+     0006060103000001720731014205020302010104000272320300000168010140010473656c6602010004000e5b6d6574\
+     686f645d72322e666f6f01030a0d010008746573743a622f620502";
+
+#[test]
+fn a_file_that_panics_a_parser_is_refused_as_any_other() {
+    let digits: Vec<u8> = METHOD_OF_ANOTHER.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let file: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let error = check(&file, None, &Settings::default()).unwrap_err().to_string();
+    assert!(error.contains("panicked"), "{error}");
+}

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use aws_lc_rs::digest;
 use wasmtime::component::Component;
@@ -131,10 +132,19 @@ pub struct Inspection {
 /// When it is no component and cannot be made into one. That a component is no agent of this
 /// host is no error here but stands in [`Surface::mismatches`].
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
-    let (component, componentized) = componentize(bytes)?;
-    let surface =
-        contract::surface(component.as_deref().unwrap_or(bytes)).map_err(LoadError::Malformed)?;
-    Ok(Inspection { hash: ContentHash::of(bytes), componentized, surface })
+    contained(|| {
+        let (component, componentized) = componentize(bytes)?;
+        let component = component.as_deref().unwrap_or(bytes);
+        let surface = contract::surface(component).map_err(LoadError::Malformed)?;
+        Ok(Inspection { hash: ContentHash::of(bytes), componentized, surface })
+    })
+}
+
+/// Runs what parses a file of strangers: a panic in a parser is an error of the file.
+fn contained<T>(parse: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
+        Err(LoadError::Malformed("the parser of wasm files panicked on it".to_owned()))
+    })
 }
 
 /// An agent's code, ready to be instantiated any number of times.
@@ -187,15 +197,17 @@ impl Prepared {
 pub struct Loader {
     engine: Arc<AgentEngine>,
     bytes_max: u64,
-    /// Held while compiling: one at a time leaves processors to those who trade.
     in_use: Mutex<HashMap<ContentHash, Weak<Prepared>>>,
+    /// Held while compiling: one at a time leaves processors to those who trade. Who needs code
+    /// that is compiled already does not wait for it.
+    compiling: Mutex<()>,
 }
 
 impl Loader {
     /// A loader of files of up to `bytes_max`.
     #[must_use]
     pub fn new(engine: Arc<AgentEngine>, bytes_max: u64) -> Self {
-        Self { engine, bytes_max, in_use: Mutex::default() }
+        Self { engine, bytes_max, in_use: Mutex::default(), compiling: Mutex::default() }
     }
 
     /// Prepares the agent that these bytes hold. Takes as long as compiling does: call it where
@@ -209,14 +221,28 @@ impl Loader {
             return Err(LoadError::TooLarge { bytes: size, limit: self.bytes_max });
         }
         let hash = ContentHash::of(bytes);
-        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        in_use.retain(|_, prepared| prepared.strong_count() > 0);
-        if let Some(prepared) = in_use.get(&hash).and_then(Weak::upgrade) {
+        if let Some(prepared) = self.compiled(hash) {
             return Ok(prepared);
         }
-        let prepared = Arc::new(self.compile(bytes, hash)?);
-        in_use.insert(hash, Arc::downgrade(&prepared));
+        let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have compiled the same while this one waited.
+        if let Some(prepared) = self.compiled(hash) {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(contained(|| self.compile(bytes, hash))?);
+        self.in_use().insert(hash, Arc::downgrade(&prepared));
         Ok(prepared)
+    }
+
+    /// The code of this hash, if somebody uses it.
+    fn compiled(&self, hash: ContentHash) -> Option<Arc<Prepared>> {
+        let mut in_use = self.in_use();
+        in_use.retain(|_, prepared| prepared.strong_count() > 0);
+        in_use.get(&hash).and_then(Weak::upgrade)
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Prepared>>> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn compile(&self, bytes: &[u8], hash: ContentHash) -> Result<Prepared, LoadError> {

@@ -92,7 +92,12 @@ impl Router {
         // Twice: what comes up between the first look and the entry is found by the second.
         for _ in 0..2 {
             let scope = Scope::resolve(subscriptions, &self.cache);
-            if *mailbox.view().0 == scope && self.read().agents.contains_key(agent) {
+            // The same markets now may be others tomorrow: a series, or a market that nobody
+            // described yet, is more than what it means at the moment.
+            let is_entered = self.read().agents.get(agent).is_some_and(|route| {
+                route.mailbox.slot() == mailbox.slot() && route.subscriptions == *subscriptions
+            });
+            if is_entered && *mailbox.view().0 == scope {
                 continue;
             }
             let mut routes = self.write();
@@ -175,21 +180,22 @@ impl Router {
         }
     }
 
-    /// Tells the feeds what the agents want.
+    /// Tells the feeds what the agents want. Worked out where the wants are locked, so that of two
+    /// threads at it at once none puts back what it saw before the other.
     fn publish(&self) {
-        let agents: BTreeSet<Subscription> = {
-            let routes = self.read();
-            routes.agents.values().flat_map(|route| route.subscriptions.clone()).collect()
-        };
-        let mut games = BTreeSet::new();
-        for subscription in &agents {
-            let Subscription::League(league) = subscription else { continue };
-            for info in self.cache.games_of(league) {
-                let tickers = info.markets.iter().map(|market| Arc::clone(&market.ticker));
-                games.extend(tickers.map(Subscription::Market));
-            }
-        }
         self.wanted.update(|wants| {
+            let routes = self.read();
+            let all = routes.agents.values().flat_map(|route| route.subscriptions.clone());
+            let agents: BTreeSet<Subscription> = all.collect();
+            drop(routes);
+            let mut games = BTreeSet::new();
+            for subscription in &agents {
+                let Subscription::League(league) = subscription else { continue };
+                for info in self.cache.games_of(league) {
+                    let tickers = info.markets.iter().map(|market| Arc::clone(&market.ticker));
+                    games.extend(tickers.map(Subscription::Market));
+                }
+            }
             wants.agents = agents;
             wants.games = games;
         });

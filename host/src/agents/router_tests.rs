@@ -111,6 +111,17 @@ fn taken(mailbox: &Mailbox) -> Vec<Item> {
 }
 
 #[test]
+fn other_subscriptions_are_taken_although_they_mean_the_same_markets_now() {
+    let mut floor = Floor::new();
+    let mailbox = floor.agent("a", &[Subscription::Market("TYPO-1-1".into())]);
+    let right = Subscription::Market("KX-1-1".into());
+    floor.router.add(&"a".into(), &mailbox, &[right.clone()].into());
+    assert!(floor.wanted.watch().borrow().agents.contains(&right), "the feeds are told");
+    let id = floor.market("KX-1-1", MarketStatus::Active);
+    assert!(mailbox.view().0.markets.contains(&id));
+}
+
+#[test]
 fn an_agent_hears_what_it_subscribed_to_and_nothing_else() {
     let mut floor = Floor::new();
     let one = floor.market("KXA-1-X", MarketStatus::Active);

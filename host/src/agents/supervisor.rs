@@ -150,7 +150,10 @@ impl Running {
                 self.tell(&agent, Input::Removed).await;
             }
             Found::Unreadable { agent, reason } => {
-                self.agent(&agent).files = None;
+                let entry = self.agent(&agent);
+                entry.files = None;
+                // What is being loaded is in no file any more.
+                entry.load += 1;
                 self.tell(&agent, Input::Refused(reason)).await;
             }
             Found::Files { agent, wasm, toml } => {

@@ -45,9 +45,13 @@ impl Watch {
         let hint = Arc::new(Notify::new());
         let mut looker = Looker::default();
         let mut watcher = None;
+        let mut watched = None;
         loop {
-            if watcher.is_none() {
-                watcher = self.watch(&hint);
+            // A folder that is gone, or is another one of the same name, took its watch with it.
+            let inode = fs::metadata(&self.folder).ok().map(|folder| folder.ino());
+            if watcher.is_none() || inode != watched {
+                watcher = inode.and_then(|_| self.watch(&hint));
+                watched = inode;
             }
             let watch = self.clone();
             let looked = tokio::task::spawn_blocking(move || {
@@ -70,8 +74,6 @@ impl Watch {
                 }
                 Err(error) => {
                     warn!(folder = %self.folder.display(), %error, "agents' folder cannot be read");
-                    // A folder that was deleted takes its watch with it.
-                    watcher = None;
                     None
                 }
             };
@@ -174,7 +176,13 @@ fn paths(folder: &Path, agent: &AgentId) -> (PathBuf, PathBuf) {
 
 fn list(folder: &Path) -> io::Result<BTreeMap<AgentId, Stamps>> {
     let mut listing: BTreeMap<AgentId, Stamps> = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Who deletes the folder deletes the agents in it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(listing),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
         let entry = entry?;
         let Some((agent, kind)) = entry.file_name().to_str().and_then(agent_of) else { continue };
         let Some(stamp) = stamp(&entry.path()) else { continue };
