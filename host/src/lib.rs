@@ -34,5 +34,6 @@ pub mod journal;
 pub mod kalshi;
 pub mod model;
 pub mod ops;
+pub mod streams;
 
 pub use hotpit_units as units;

@@ -21,6 +21,7 @@ use hotpit::model::{
     FeeSchedule, Game, GameInfo, GameMarket, GameStatus, League, Level, Market, MarketStatus,
     Outcome, PriceGrid, Team, Trade,
 };
+use hotpit::streams::Streams;
 use hotpit_rt::{Clock, Entropy};
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use rand::RngExt;
@@ -71,15 +72,20 @@ fn settings(server: &RedisServer) -> Settings {
     }
 }
 
+fn streams() -> Streams {
+    Streams::new(Clock::system(), Entropy::seeded(4))
+}
+
 fn publisher(settings: &Settings) -> Publisher {
-    Publisher::start(settings, Clock::system(), &Entropy::seeded(1)).unwrap()
+    Publisher::start(settings, &streams(), Clock::system()).unwrap()
 }
 
 fn subscriber(settings: &Settings) -> (Subscriber, Arc<Listener>) {
     let listener = Arc::<Listener>::default();
     let sink = Arc::clone(&listener) as Arc<dyn Sink>;
     let subscriber =
-        Subscriber::start(settings, sink, Clock::system(), &Entropy::seeded(2)).unwrap();
+        Subscriber::start(settings, sink, &streams(), Clock::system(), &Entropy::seeded(2))
+            .unwrap();
     (subscriber, listener)
 }
 
@@ -212,7 +218,8 @@ async fn a_bus_of_either_kind_delivers_what_a_feed_publishes() {
         let settings = Settings { kind, ..settings(&server) };
         let listener = Arc::<Listener>::default();
         let sink = Arc::clone(&listener) as Arc<dyn Sink>;
-        let bus = Bus::start(&settings, sink, Clock::system(), &Entropy::seeded(3)).unwrap();
+        let bus =
+            Bus::start(&settings, sink, &streams(), Clock::system(), &Entropy::seeded(3)).unwrap();
         live(bus.state()).await;
         bus.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
         bus.publish(delta("KX-1", Side::Bid, 41, 1), Timestamp::EPOCH);

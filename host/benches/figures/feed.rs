@@ -50,10 +50,7 @@ pub(crate) fn decode(text: &str, ticker: &Arc<str>) -> Message {
         Body::Snapshot(snapshot) => {
             Message::Snapshot(snapshot.message(ticker.clone(), NoScale::YesLeg, NOW).unwrap())
         }
-        Body::Trade(trade) => {
-            let id = (&*trade.trade_id).into();
-            Message::Trade(trade.message(id, ticker.clone(), NOW).unwrap())
-        }
+        Body::Trade(trade) => Message::Trade(trade.message(ticker.clone(), NOW).unwrap()),
         other => panic!("not market data: {other:?}"),
     }
 }

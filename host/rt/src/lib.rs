@@ -7,18 +7,21 @@
 //!   simulation pauses and advances; a [`Clock::simulated`] follows it.
 //! - [`Entropy`] makes random number generators, from the machine or from a seed.
 //! - [`net`] has the stream and listener types; a simulation swaps them in that one place.
+//! - [`Backoff`] and [`Breaker`] say when a peer that failed is asked again.
 //! - [`dedicated`] runs a future on a thread of its own.
 //!
 //! What cannot run on a simulated network (an HTTP client with sockets of its own) sits behind
 //! a trait right above it, in the crate that uses it.
 
 mod backoff;
+mod breaker;
 mod clock;
 mod entropy;
 pub mod net;
 mod thread;
 
 pub use backoff::Backoff;
+pub use breaker::{Breaker, BreakerState};
 pub use clock::Clock;
 pub use entropy::{Entropy, Rng};
 pub use thread::{dedicated, thread_cpu_time};

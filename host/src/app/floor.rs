@@ -13,7 +13,7 @@ use crate::desk::MarketView;
 use crate::desk::shell::{Notify, Views};
 use crate::feeds::Wanted;
 use crate::feeds::espn::LeagueStatus;
-use crate::feeds::kalshi::FeedStats;
+use crate::feeds::kalshi::Links;
 use crate::model::{Account, AgentId, GameStatus, League, MarketId, Notice, Subscription};
 use crate::units::Timestamp;
 
@@ -23,7 +23,7 @@ pub(super) struct Floor {
     pub(super) cache: Arc<Cache>,
     pub(super) router: Arc<Router>,
     pub(super) wanted: Wanted,
-    pub(super) feed: Arc<FeedStats>,
+    pub(super) links: Arc<Links>,
     pub(super) events: Arc<AtomicU64>,
     /// How the scoreboards are read; set when that begins.
     pub(super) leagues: Arc<OnceLock<watch::Receiver<BTreeMap<League, LeagueStatus>>>>,
@@ -59,9 +59,10 @@ impl Views for Floor {
         let market = self.cache.market(id)?;
         let view = self.cache.view(id)?;
         let game_as_of = self.game_as_of(id);
-        // A book in which nothing happens is as fresh as the stream that would tell.
-        let as_of =
-            if view.synced { view.received.max(self.feed.last_data()) } else { view.received };
+        // A book in which nothing happens is as fresh as the stream that would tell; one whose
+        // changes come late is as old as they are.
+        let as_of = self.links.as_of(&market.ticker).filter(|_| view.synced);
+        let as_of = as_of.unwrap_or(view.received);
         Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })
     }
 

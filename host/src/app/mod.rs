@@ -39,12 +39,13 @@ use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
-use crate::feeds::kalshi::{Feed, FeedStats};
+use crate::feeds::kalshi::{Feed, FeedStats, Links};
 use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
 use crate::kalshi::{self, Client, HttpTransport, Signer};
 use crate::ops::live::{self, Screen};
 use crate::ops::{Bound, Server, Source, Status};
+use crate::streams::Streams;
 
 /// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
 const BROKEN_CAPACITY: usize = 4;
@@ -134,11 +135,13 @@ impl Host {
             cache: Arc::clone(&cache),
             router: agents.router(),
             wanted: wanted.clone(),
-            feed: Arc::new(FeedStats::default()),
+            links: Arc::new(Links::default()),
             events: Arc::new(AtomicU64::new(0)),
             leagues: Arc::default(),
         };
-        let bus = Arc::new(Bus::start(&config.bus, Arc::new(floor.clone()), clock, &entropy)?);
+        let streams = Arc::new(Streams::new(clock, entropy));
+        let sink = Arc::new(floor.clone());
+        let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
         let espn =
             espn(&config, &account, Arc::clone(&bus), &cache, wanted.clone(), clock, entropy)?;
@@ -158,6 +161,7 @@ impl Host {
         let watch_books = tokio::spawn(async move {
             while broken_sender.send(books.next_broken().await).await.is_ok() {}
         });
+        let stats = Arc::new(FeedStats::default());
         let (stop_feed, stopped) = oneshot::channel::<()>();
         let feed = Feed {
             settings: config.feeds.kalshi.clone(),
@@ -167,7 +171,9 @@ impl Host {
             wanted: wanted.clone(),
             broken,
             leagues: league_names,
-            stats: Arc::clone(&floor.feed),
+            stats: Arc::clone(&stats),
+            links: Arc::clone(&floor.links),
+            streams: Arc::clone(&streams),
             clock,
             entropy,
         };
@@ -194,7 +200,8 @@ impl Host {
             cache,
             events: floor.events,
             agents: Box::new(agents.status_reader()),
-            feed: floor.feed,
+            feed: stats,
+            streams,
             leagues,
             league_stale: Duration::from_millis(config.feeds.espn.stale_ms),
             bus: Arc::clone(&bus),

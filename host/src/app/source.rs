@@ -9,13 +9,14 @@ use hotpit_rt::Clock;
 use tokio::sync::{oneshot, watch};
 
 use crate::agents::{AgentState, AgentStatus};
-use crate::bus::{Bus, BusState};
+use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
 use crate::feeds::espn::LeagueStatus;
-use crate::feeds::kalshi::{FeedReport, FeedState, FeedStats};
+use crate::feeds::kalshi::FeedStats;
 use crate::model::{AgentId, League};
-use crate::ops::{AgentLine, AgentPhase, Counter, Source, Status, StreamLine, StreamPhase};
+use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, Source, Status};
+use crate::streams::{BreakerPhase, StreamPhase, StreamReport, Streams};
 use crate::units::Timestamp;
 
 /// Reads every part of the host when asked.
@@ -29,6 +30,7 @@ pub(super) struct HostSource {
     pub(super) events: Arc<AtomicU64>,
     pub(super) agents: Box<dyn Fn() -> Vec<AgentStatus> + Send + Sync>,
     pub(super) feed: Arc<FeedStats>,
+    pub(super) streams: Arc<Streams>,
     pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
     pub(super) league_stale: Duration,
     pub(super) bus: Arc<Bus>,
@@ -47,6 +49,8 @@ impl HostSource {
             events: self.events.load(Ordering::Relaxed),
             agents: (self.agents)().into_iter().map(agent_line).collect(),
             streams: self.streams(now),
+            books: self.books(now),
+            maintenance: self.streams.calendar().next(now),
             counters: self.counters(),
             desk,
         }
@@ -73,31 +77,57 @@ impl HostSource {
         Err(format!("no agent `{agent}`; known are: {known}"))
     }
 
-    fn streams(&self, now: Timestamp) -> Vec<StreamLine> {
-        let mut streams = vec![kalshi_line(&self.feed.report())];
+    fn streams(&self, now: Timestamp) -> Vec<StreamReport> {
+        let mut streams = self.streams.reports();
         for (league, status) in &*self.leagues.borrow() {
             streams.push(self.league_line(league, status, now));
-        }
-        if let Some(line) = redis_line(&self.bus) {
-            streams.push(line);
         }
         streams
     }
 
-    fn league_line(&self, league: &League, status: &LeagueStatus, now: Timestamp) -> StreamLine {
+    /// How fresh the books are.
+    fn books(&self, now: Timestamp) -> BooksLine {
+        let mut books = BooksLine::default();
+        let mut quiet: Vec<(u64, Arc<str>)> = Vec::new();
+        for (ticker, view) in self.cache.books() {
+            if !view.synced {
+                books.stale += 1;
+                continue;
+            }
+            let ms = u64::try_from(now.since(view.received).as_millis()).unwrap_or(u64::MAX);
+            quiet.push((ms, ticker));
+        }
+        quiet.sort_unstable();
+        books.synced = u64::try_from(quiet.len()).unwrap_or(u64::MAX);
+        let at = |percent: usize| {
+            quiet.get((quiet.len() * percent / 100).min(quiet.len().saturating_sub(1)))
+        };
+        books.quiet_p50_ms = at(50).map_or(0, |(ms, _)| *ms);
+        books.quiet_p99_ms = at(99).map_or(0, |(ms, _)| *ms);
+        books.quietest = quiet.last().map(|(ms, ticker)| (Arc::clone(ticker), *ms));
+        books
+    }
+
+    fn league_line(&self, league: &League, status: &LeagueStatus, now: Timestamp) -> StreamReport {
         let phase = match status.read {
             None => StreamPhase::Connecting,
             Some(_) if status.is_stale(now, self.league_stale) => StreamPhase::Stale,
             Some(_) => StreamPhase::Up,
         };
-        StreamLine {
-            stream: format!("espn {}", league.0),
+        StreamReport {
+            name: format!("espn {}", league.0),
             phase,
+            breaker: BreakerPhase::Closed,
             reason: status.error.clone(),
+            retry_at: None,
             messages: status.requests,
-            reconnects: 0,
+            connects: 0,
+            failures: u64::from(status.failures),
             gaps: 0,
             last_message: status.read,
+            delay_ms: 0,
+            skew_ms: None,
+            channels: Vec::new(),
         }
     }
 
@@ -188,43 +218,4 @@ fn agent_line(agent: AgentStatus) -> AgentLine {
         failures: agent.faults,
         memory_bytes: agent.memory_bytes,
     }
-}
-
-fn kalshi_line(feed: &FeedReport) -> StreamLine {
-    let phase = match feed.state {
-        FeedState::Idle | FeedState::Connecting | FeedState::Waiting => StreamPhase::Connecting,
-        FeedState::Active | FeedState::Polling => StreamPhase::Up,
-        FeedState::Closed => StreamPhase::Down,
-    };
-    let down = phase != StreamPhase::Up && !feed.last_error.is_empty();
-    StreamLine {
-        stream: "kalshi".to_owned(),
-        phase,
-        reason: down.then(|| feed.last_error.clone()),
-        messages: feed.frames,
-        reconnects: feed.connects.saturating_sub(1),
-        gaps: feed.gaps,
-        last_message: Some(feed.last_frame).filter(|at| *at > Timestamp::EPOCH),
-    }
-}
-
-fn redis_line(bus: &Bus) -> Option<StreamLine> {
-    if !bus.is_redis() {
-        return None;
-    }
-    let stats = bus.stats();
-    let (phase, reason) = match &*bus.state().borrow() {
-        BusState::Starting => (StreamPhase::Connecting, None),
-        BusState::Live => (StreamPhase::Up, None),
-        BusState::Down { reason } => (StreamPhase::Down, Some(reason.to_string())),
-    };
-    Some(StreamLine {
-        stream: "redis".to_owned(),
-        phase,
-        reason,
-        messages: stats.subscriber.received,
-        reconnects: stats.subscriber.connects.saturating_sub(1),
-        gaps: stats.subscriber.gaps,
-        last_message: None,
-    })
 }

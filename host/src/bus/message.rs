@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Game, GameInfo, Level, Market, Trade};
+use crate::model::{Game, GameInfo, Level, Market, Statistics, Trade};
 
 /// A message from a feed to everyone who listens. Markets and games go by their names, because
 /// handles are each host's own.
@@ -23,6 +23,8 @@ pub enum Message {
     Stale(Stale),
     /// Somebody traded. Channel `kalshi:trades`.
     Trade(Trade),
+    /// The numbers of a market's trading changed. Channel `kalshi:trades`.
+    Statistics(Statistics),
     /// A game is new, or what is known of it changed. Channel `espn:games`.
     GameInfo(Arc<GameInfo>),
     /// The state of a game. Channel `espn:games`.

@@ -24,6 +24,7 @@ pub use message::{Delta, Message, Snapshot, Stale};
 pub use settings::{Kind, Settings};
 
 use crate::feeds::Publish;
+use crate::streams::Streams;
 
 /// Where messages come out of the bus. Called in the order of the messages, and must not wait:
 /// with the embedded bus it runs inside the feed.
@@ -104,26 +105,21 @@ impl Bus {
     pub fn start(
         settings: &Settings,
         sink: Arc<dyn Sink>,
+        streams: &Streams,
         clock: Clock,
         entropy: &Entropy,
     ) -> Result<Self, BusError> {
         match settings.kind {
             Kind::Embedded => Ok(Self::embedded(sink)),
             Kind::Redis => {
-                let publisher = redis::Publisher::start(settings, clock, entropy)?;
-                let subscriber = redis::Subscriber::start(settings, sink, clock, entropy)?;
+                let publisher = redis::Publisher::start(settings, streams, clock)?;
+                let subscriber = redis::Subscriber::start(settings, sink, streams, clock, entropy)?;
                 let state = watch::Sender::new(BusState::Starting);
                 let merge = merge(publisher.state(), subscriber.state(), state.clone());
                 let merge = tokio::spawn(merge);
                 Ok(Self(Inner::Redis { publisher, subscriber, state, merge }))
             }
         }
-    }
-
-    /// Whether messages go through Redis.
-    #[must_use]
-    pub const fn is_redis(&self) -> bool {
-        matches!(self.0, Inner::Redis { .. })
     }
 
     /// Whether what comes out of the bus can be traded on, now and at every change.

@@ -1,10 +1,12 @@
 //! [`Settings`] of the bus.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::redis::Address;
+use crate::streams::Policy;
 
 /// Which bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -65,6 +67,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How connections to Redis are made, and made again.
+    pub(super) const fn policy(&self) -> Policy {
+        Policy {
+            backoff_base: Duration::from_millis(100),
+            backoff_cap: Duration::from_millis(self.timeout_ms.saturating_mul(2)),
+            healthy_after: Duration::from_secs(10),
+            is_kalshi: false,
+        }
+    }
+
     /// Adds what is wrong with the settings, each naming its key.
     pub fn validate(&self, problems: &mut Vec<String>) {
         if self.kind == Kind::Redis

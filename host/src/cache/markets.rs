@@ -8,7 +8,7 @@ use hotpit_units::Timestamp;
 
 use super::{View, lock, read, write};
 use crate::bus::{Delta, Snapshot};
-use crate::model::{Book, BookError, Market, MarketId, MarketStatus, Quote};
+use crate::model::{Book, BookError, Market, MarketId, MarketStatus, Quote, Statistics};
 use std::sync::RwLock;
 
 /// All markets. Grows, never shrinks: a handle stays good for the run.
@@ -25,6 +25,7 @@ pub(super) struct Markets {
 pub(super) struct Slot {
     ticker: Arc<str>,
     info: RwLock<Option<Arc<Market>>>,
+    statistics: Mutex<Option<Statistics>>,
     state: Mutex<State>,
 }
 
@@ -101,6 +102,7 @@ impl Markets {
         self.slots.push(Slot {
             ticker: Arc::clone(ticker),
             info: RwLock::default(),
+            statistics: Mutex::default(),
             state: Mutex::default(),
         });
         self.ids.insert(Arc::clone(ticker), id);
@@ -158,6 +160,16 @@ impl Markets {
         ids
     }
 
+    /// Those that ever had a book and can still trade.
+    pub(super) fn books(&self) -> Vec<(Arc<str>, View)> {
+        let books = self.slots.iter().map(|slot| (slot, slot.view()));
+        books
+            .filter(|(_, view)| view.received > Timestamp::EPOCH)
+            .filter(|(slot, _)| !slot.info().is_some_and(|market| is_over(market.status)))
+            .map(|(slot, view)| (Arc::clone(&slot.ticker), view))
+            .collect()
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<Market>> {
         self.slots.iter().filter_map(Slot::info).collect()
     }
@@ -198,6 +210,18 @@ impl Slot {
 
     pub(super) fn info(&self) -> Option<Arc<Market>> {
         read(&self.info).clone()
+    }
+
+    /// Takes in the numbers of its trading, unless later ones are known.
+    pub(super) fn count(&self, statistics: &Statistics) {
+        let mut known = lock(&self.statistics);
+        if known.as_ref().is_none_or(|known| known.ts <= statistics.ts) {
+            *known = Some(statistics.clone());
+        }
+    }
+
+    pub(super) fn statistics(&self) -> Option<Statistics> {
+        lock(&self.statistics).clone()
     }
 
     pub(super) fn view(&self) -> View {

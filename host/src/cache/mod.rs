@@ -28,7 +28,7 @@ use self::games::Games;
 use self::markets::{Markets, Slot};
 use crate::bus::{Delta, Message, Snapshot};
 use crate::model::{
-    Book, Game, GameId, GameInfo, League, Market, MarketId, Quote, Subscription, Trade,
+    Book, Game, GameId, GameInfo, League, Market, MarketId, Quote, Statistics, Subscription, Trade,
 };
 
 /// What a message really changed. A message that says what was known already changes nothing.
@@ -113,6 +113,11 @@ impl Cache {
                 count(&self.tally.trades);
                 Some(Change::Trade(self.intern(&trade.ticker), Arc::new(trade.clone())))
             }
+            Message::Statistics(statistics) => {
+                let id = self.intern(&statistics.ticker);
+                read(&self.markets).slot(id)?.count(statistics);
+                None
+            }
             Message::Market(market) => {
                 let (id, changed) = write(&self.markets).describe(market);
                 changed.then_some(Change::Market(id))
@@ -135,11 +140,23 @@ impl Cache {
         read(&self.markets).slot(id)?.info()
     }
 
+    /// The numbers of a market's trading, as far as they were heard.
+    #[must_use]
+    pub fn statistics(&self, id: MarketId) -> Option<Statistics> {
+        read(&self.markets).slot(id)?.statistics()
+    }
+
     /// The best levels of a market and how fresh they are; none for a handle that was never
     /// given.
     #[must_use]
     pub fn view(&self, id: MarketId) -> Option<View> {
         read(&self.markets).slot(id).map(Slot::view)
+    }
+
+    /// Every market that ever had a book, with how fresh it is.
+    #[must_use]
+    pub fn books(&self) -> Vec<(Arc<str>, View)> {
+        read(&self.markets).books()
     }
 
     /// A copy of a book, and whether it is synced.

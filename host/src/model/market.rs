@@ -169,6 +169,21 @@ pub struct Quote {
     pub ask: Option<Level>,
 }
 
+/// The numbers of a market's trading, as of their last change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// The market.
+    pub ticker: Arc<str>,
+    /// The price of the last trade; none: there was none.
+    pub last_price: Option<Price>,
+    /// How much was traded since the market opened.
+    pub volume: Quantity,
+    /// How many contracts are held.
+    pub open_interest: Quantity,
+    /// When the exchange said so.
+    pub ts: Timestamp,
+}
+
 /// Somebody traded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {

@@ -15,7 +15,8 @@ pub use book::{Book, BookError};
 pub use game::{Game, GameInfo, GameMarket, GameStatus, League, Outcome, Team};
 pub use ids::{AgentId, ClientOrderId, GameId, MarketId, OrderId, VenueOrderId};
 pub use market::{
-    FeeSchedule, FeeType, Level, Market, MarketStatus, PriceGrid, PriceRange, Quote, Trade,
+    FeeSchedule, FeeType, Level, Market, MarketStatus, PriceGrid, PriceRange, Quote, Statistics,
+    Trade,
 };
 pub use order::{
     Account, Action, Fill, NewOrder, Notice, OpenOrder, OrderState, OrderUpdate, Position,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tracing::{info, warn};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{AgentPhase, Settings, Source, Status, StreamPhase};
+use super::{AgentPhase, Settings, Source, Status};
+use crate::streams::StreamPhase;
 use crate::units::Dollars;
 
 /// How often the status line is rewritten.
@@ -183,7 +184,7 @@ fn stream_word(status: &Status) -> String {
             StreamPhase::Down => 3,
         },
     );
-    worst.map_or_else(|| "streams up".into(), |line| format!("{} {}", line.stream, line.phase))
+    worst.map_or_else(|| "streams up".into(), |line| format!("{} {}", line.name, line.phase))
 }
 
 fn running(status: &Status) -> usize {

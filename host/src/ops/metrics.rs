@@ -1,9 +1,13 @@
 //! The [`Status`] as Prometheus text. Names are `hotpit_<noun>_<unit>`, with `_total` where a
 //! number only grows.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::time::Duration;
 
-use super::status::{AgentLine, AgentPhase, Status, StreamLine, StreamPhase};
+use hotpit_units::Timestamp;
+
+use super::status::{AgentLine, AgentPhase, BooksLine, Status};
+use crate::streams::{BreakerPhase, StreamPhase, StreamReport};
 
 /// Writes the metrics of a status.
 pub(super) fn render(status: &Status) -> String {
@@ -11,7 +15,8 @@ pub(super) fn render(status: &Status) -> String {
     host(&mut page, status);
     desk(&mut page, status);
     agents(&mut page, &status.agents);
-    streams(&mut page, &status.streams);
+    streams(&mut page, &status.streams, status.now);
+    books(&mut page, &status.books);
     for counter in &status.counters {
         let labels: Vec<(&str, &str)> =
             counter.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -103,17 +108,30 @@ fn agents(page: &mut Page, agents: &[AgentLine]) {
 }
 
 /// A number of each stream: name, kind, help, and where it is.
-type OfStream = (&'static str, &'static str, &'static str, fn(&StreamLine) -> u64);
+type OfStream = (&'static str, &'static str, &'static str, fn(&StreamReport) -> u64);
 
-fn streams(page: &mut Page, streams: &[StreamLine]) {
-    let numbers: [OfStream; 4] = [
+fn streams(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
+    let numbers: [OfStream; 6] = [
         ("hotpit_stream_up", "gauge", "1: it can be relied on.", |stream| {
             u64::from(stream.phase == StreamPhase::Up)
         }),
         ("hotpit_stream_messages_total", "counter", "Messages received.", |stream| stream.messages),
         ("hotpit_stream_reconnects_total", "counter", "Connections made again.", |stream| {
-            stream.reconnects
+            stream.connects.saturating_sub(1)
         }),
+        ("hotpit_stream_failures_total", "counter", "Times that it failed.", |stream| {
+            stream.failures
+        }),
+        (
+            "hotpit_stream_breaker_state",
+            "gauge",
+            "0: it is asked; 1: one asks, to try; 2: nobody asks.",
+            |stream| match stream.breaker {
+                BreakerPhase::Closed => 0,
+                BreakerPhase::HalfOpen => 1,
+                BreakerPhase::Open => 2,
+            },
+        ),
         ("hotpit_stream_gaps_total", "counter", "Times that messages were missing.", |stream| {
             stream.gaps
         }),
@@ -121,8 +139,72 @@ fn streams(page: &mut Page, streams: &[StreamLine]) {
     for (name, kind, help, number) in numbers {
         page.family(name, kind, help);
         for stream in streams {
-            page.sample(name, &[("stream", &stream.stream)], number(stream));
+            page.sample(name, &[("stream", &stream.name)], number(stream));
         }
+    }
+    freshness(page, streams, now);
+}
+
+fn freshness(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
+    let of_streams: [(&str, &str, fn(&StreamReport, Timestamp) -> Option<i64>); 3] = [
+        ("hotpit_stream_silence_seconds", "How long ago the last message came.", |stream, now| {
+            stream.last_message.map(|last| ms(now.since(last)))
+        }),
+        (
+            "hotpit_stream_delay_seconds",
+            "How much later than it could be the last message came.",
+            |stream, _| i64::try_from(stream.delay_ms).ok(),
+        ),
+        (
+            "hotpit_stream_clock_skew_seconds",
+            "By how much our clock is ahead of the upstream's.",
+            |stream, _| stream.skew_ms,
+        ),
+    ];
+    for (name, help, number) in of_streams {
+        page.family(name, "gauge", help);
+        for stream in streams {
+            if let Some(number) = number(stream, now) {
+                page.sample(name, &[("stream", &stream.name)], Seconds(number));
+            }
+        }
+    }
+    let name = "hotpit_channel_silence_seconds";
+    page.family(name, "gauge", "How long ago the last message came on a channel.");
+    for stream in streams {
+        for channel in &stream.channels {
+            let labels = [("stream", stream.name.as_str()), ("channel", &channel.channel)];
+            page.sample(name, &labels, Seconds(ms(now.since(channel.last_message))));
+        }
+    }
+}
+
+fn books(page: &mut Page, books: &BooksLine) {
+    page.family("hotpit_books", "gauge", "Order books, by whether they are the exchange's.");
+    page.sample("hotpit_books", &[("state", "synced")], books.synced);
+    page.sample("hotpit_books", &[("state", "stale")], books.stale);
+    let name = "hotpit_book_quiet_seconds";
+    page.family(name, "summary", "How long ago synced books changed last.");
+    let seconds = |ms: u64| Seconds(i64::try_from(ms).unwrap_or(i64::MAX));
+    page.sample(name, &[("quantile", "0.5")], seconds(books.quiet_p50_ms));
+    page.sample(name, &[("quantile", "0.99")], seconds(books.quiet_p99_ms));
+    if let Some((_, longest)) = &books.quietest {
+        page.sample(name, &[("quantile", "1")], seconds(*longest));
+    }
+}
+
+fn ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds, written as seconds.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let ms = self.0.unsigned_abs();
+        write!(f, "{sign}{}.{:03}", ms / 1_000, ms % 1_000)
     }
 }
 

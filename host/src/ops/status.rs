@@ -1,12 +1,14 @@
 //! [`Status`]: how a running host stands, as plain values that travel as JSON.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hotpit_units::{Dollars, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::desk::Report;
 use crate::model::AgentId;
+use crate::streams::{StreamPhase, StreamReport, Window};
 
 /// How a running host stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,7 +28,11 @@ pub struct Status {
     /// The agents, by name.
     pub agents: Vec<AgentLine>,
     /// The connections to the outside.
-    pub streams: Vec<StreamLine>,
+    pub streams: Vec<StreamReport>,
+    /// The books.
+    pub books: BooksLine,
+    /// The exchange's maintenance that is under way, or the next that is known of.
+    pub maintenance: Option<Window>,
     /// What else is counted, for `/metrics`.
     pub counters: Vec<Counter>,
     /// What the desk knows.
@@ -94,48 +100,19 @@ impl fmt::Display for AgentPhase {
     }
 }
 
-/// A connection to the outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamLine {
-    /// What it is: `kalshi`, `espn`, `redis`.
-    pub stream: String,
-    /// Whether it can be relied on.
-    pub phase: StreamPhase,
-    /// Why it is there, where there is something to say.
-    pub reason: Option<String>,
-    /// Messages received.
-    pub messages: u64,
-    /// Times that it had to connect again.
-    pub reconnects: u64,
-    /// Times that messages were found to be missing.
-    pub gaps: u64,
-    /// When the last message came.
-    pub last_message: Option<Timestamp>,
-}
-
-/// Whether a connection can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamPhase {
-    /// Not connected yet, for the first time or again.
-    Connecting,
-    /// Connected, and what it gives is fresh.
-    Up,
-    /// Connected, but silent or incomplete.
-    Stale,
-    /// Given up until something changes, such as wrong credentials.
-    Down,
-}
-
-impl fmt::Display for StreamPhase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Connecting => "connecting",
-            Self::Up => "up",
-            Self::Stale => "stale",
-            Self::Down => "down",
-        })
-    }
+/// The books of this host at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BooksLine {
+    /// How many are the exchange's.
+    pub synced: u64,
+    /// How many wait for a snapshot.
+    pub stale: u64,
+    /// Half of the synced ones changed at most this long ago, in ms.
+    pub quiet_p50_ms: u64,
+    /// 99 of 100 synced ones changed at most this long ago, in ms.
+    pub quiet_p99_ms: u64,
+    /// The one that did not change for longest, and for how long, in ms.
+    pub quietest: Option<(Arc<str>, u64)>,
 }
 
 /// A number that only grows.
@@ -159,7 +136,7 @@ impl Status {
         let agents = self.desk.halted_agents.iter().map(|agent| format!("{agent} halted"));
         let desk = self.desk.not_ready.iter().map(|reason| format!("not ready: {reason}"));
         let streams = self.streams.iter().filter(|stream| stream.phase != StreamPhase::Up).map(
-            |StreamLine { stream, phase, reason, .. }| match reason {
+            |StreamReport { name: stream, phase, reason, .. }| match reason {
                 Some(reason) => format!("{stream} {phase}: {reason}"),
                 None => format!("{stream} {phase}"),
             },
@@ -222,7 +199,10 @@ impl fmt::Display for Summary {
 
 #[cfg(test)]
 mod tests {
+    use hotpit_rt::{Clock, Entropy};
+
     use super::*;
+    use crate::streams::{Policy, Streams};
 
     #[test]
     fn the_summary_is_one_line_of_names_and_numbers() {
@@ -253,15 +233,10 @@ mod tests {
         status.desk.halted = Some("lunch".into());
         status.desk.not_ready = Some("reading the account".into());
         status.desk.halted_agents = vec!["maker".into()];
-        status.streams = vec![StreamLine {
-            stream: "kalshi".into(),
-            phase: StreamPhase::Connecting,
-            reason: Some("connection refused".into()),
-            messages: 0,
-            reconnects: 3,
-            gaps: 0,
-            last_message: None,
-        }];
+        let streams = Streams::new(Clock::system(), Entropy::seeded(1));
+        let stream = streams.open("kalshi", Policy::default());
+        stream.lost("connection refused");
+        status.streams = streams.reports();
         assert_eq!(
             status.troubles(),
             [

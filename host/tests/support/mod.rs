@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use hotpit::app::Host;
 use hotpit::config::{Config, Credentials, Secret};
-use hotpit::ops::{AgentLine, AgentPhase, Source as _, Status, StreamLine, StreamPhase};
+use hotpit::ops::{AgentLine, AgentPhase, Source as _, Status};
+use hotpit::streams::{StreamPhase, StreamReport};
 use hotpit_exchange::core::{AccountId, AccountKind, NewOrder, OrderStatus, TimeInForce};
 use hotpit_exchange::scenario;
 use hotpit_exchange::server::credentials::{self, KeyKind, generate_credentials};
@@ -434,8 +435,8 @@ pub fn is_running(status: &Status, name: &str) -> bool {
     agent(status, name).is_some_and(|line| line.phase == AgentPhase::Running)
 }
 
-pub fn stream<'a>(status: &'a Status, name: &str) -> &'a StreamLine {
-    status.streams.iter().find(|line| line.stream == name).expect("the stream is listed")
+pub fn stream<'a>(status: &'a Status, name: &str) -> &'a StreamReport {
+    status.streams.iter().find(|line| line.name == name).expect("the stream is listed")
 }
 
 pub fn is_up(status: &Status, name: &str) -> bool {

@@ -57,7 +57,7 @@ async fn an_exchange_that_goes_away_comes_back_to_right_books() {
     let back = floor
         .until("it is back", |status| is_up(status, "kalshi") && status.desk.not_ready.is_none())
         .await;
-    assert!(stream(&back, "kalshi").reconnects > stream(&before, "kalshi").reconnects);
+    assert!(stream(&back, "kalshi").connects > stream(&before, "kalshi").connects);
     let snapshots =
         |status: &hotpit::ops::Status| counter(status, "hotpit_book_changes_total", "snapshot");
     floor.until("books are fresh", |status| snapshots(status) >= snapshots(&before) + 2).await;
@@ -94,5 +94,5 @@ async fn a_redis_that_is_killed_stops_orders_until_it_is_back() {
     floor.until("it is back", |status| is_up(status, "redis")).await;
     floor.until_fills(3).await;
     let status = floor.stop().await;
-    assert!(stream(&status, "redis").reconnects > 0);
+    assert!(stream(&status, "redis").connects > 1);
 }

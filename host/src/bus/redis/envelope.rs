@@ -27,7 +27,7 @@ impl Channel {
     pub(super) fn of(message: &Message) -> Self {
         match message {
             Message::Snapshot(_) | Message::Delta(_) | Message::Stale(_) => Self::Markets,
-            Message::Trade(_) => Self::Trades,
+            Message::Trade(_) | Message::Statistics(_) => Self::Trades,
             Message::Market(_) => Self::Lifecycle,
             Message::GameInfo(_) | Message::Game(_) => Self::Games,
         }

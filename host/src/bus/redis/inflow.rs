@@ -49,7 +49,6 @@ impl Tally {
             unreadable: get(&self.unreadable),
             overflows: get(&self.overflows),
             loads: 0,
-            connects: 0,
         }
     }
 }
@@ -109,7 +108,8 @@ impl Floors {
                 stale.tickers.retain(is_later);
                 (!stale.tickers.is_empty()).then_some(Message::Stale(stale))
             }
-            Message::Trade(_) => Some(message),
+            // Of statistics the latest count, whatever their number.
+            Message::Trade(_) | Message::Statistics(_) => Some(message),
             Message::Market(ref market) => is_later(&market.ticker).then_some(message),
             Message::Snapshot(ref snapshot) => is_later(&snapshot.ticker).then_some(message),
             Message::Delta(ref delta) => is_later(&delta.ticker).then_some(message),
@@ -240,6 +240,9 @@ impl Inflow {
             for key in markets {
                 floors.insert(Arc::clone(&key.market.ticker), key.seq);
                 self.deliver(Message::Market(key.market), now);
+                if let Some(statistics) = key.statistics {
+                    self.deliver(Message::Statistics(statistics), now);
+                }
             }
             self.replay(Channel::Lifecycle, floors, held, tally);
         }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Seqs;
 use super::{PUBLISHER_KEY, VERSION};
-use crate::model::{Game, GameInfo, Level, Market};
+use crate::model::{Game, GameInfo, Level, Market, Statistics};
 
 /// How often a subscriber looks for the next flush.
 const FLUSH_POLL: Duration = Duration::from_millis(20);
@@ -70,6 +70,8 @@ pub(super) struct MarketKey {
     pub(super) epoch: u64,
     pub(super) seq: u64,
     pub(super) market: Arc<Market>,
+    #[serde(default)]
+    pub(super) statistics: Option<Statistics>,
 }
 
 /// A game as of `seq` of `espn:games`.

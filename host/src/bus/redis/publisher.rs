@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
-use hotpit_rt::{Backoff, Clock, Entropy};
+use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use redis::{Pipeline, RedisError, RedisResult};
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use super::keys::{self, PublisherKey, Subject};
 use super::queue::{Item, Queue};
 use super::{PUBLISHER_KEY, VERSION};
 use crate::bus::{BusState, Message, Settings};
+use crate::streams::{Stream, Streams};
 
 /// Messages in one pipeline: enough that the round trip no longer counts, few enough that the
 /// first does not wait for the last.
@@ -46,8 +47,6 @@ pub struct PublisherStats {
     pub dropped_full: u64,
     /// Messages dropped because Redis was away.
     pub dropped_down: u64,
-    /// Times that the connection was made.
-    pub connects: u64,
     /// Times that the changed keys were written.
     pub flushes: u64,
     /// Messages that wait now.
@@ -67,8 +66,8 @@ struct Shared {
     settings: Settings,
     clock: Clock,
     state: watch::Sender<BusState>,
+    stream: Arc<Stream>,
     published: AtomicU64,
-    connects: AtomicU64,
     flushes: AtomicU64,
 }
 
@@ -79,8 +78,8 @@ impl Publisher {
     /// When the address cannot be used.
     pub fn start(
         settings: &Settings,
+        streams: &Streams,
         clock: Clock,
-        entropy: &Entropy,
     ) -> Result<Self, AddressError> {
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.queue_max),
@@ -88,15 +87,12 @@ impl Publisher {
             settings: settings.clone(),
             clock,
             state: watch::Sender::new(BusState::Starting),
+            stream: streams.open("redis publisher", settings.policy()),
             published: AtomicU64::default(),
-            connects: AtomicU64::default(),
             flushes: AtomicU64::default(),
         });
         let (stop, stopped) = watch::channel(false);
-        let timeout = Duration::from_millis(settings.timeout_ms);
-        let rng = entropy.rng("bus publisher");
-        let backoff = Backoff::new(Duration::from_millis(100), timeout * 2, rng);
-        let task = tokio::spawn(run(Arc::clone(&shared), stopped, backoff));
+        let task = tokio::spawn(run(Arc::clone(&shared), stopped));
         Ok(Self { shared, stop, task })
     }
 
@@ -122,7 +118,6 @@ impl Publisher {
             conflated: counts.conflated,
             dropped_full: counts.dropped_full,
             dropped_down: counts.dropped_down,
-            connects: get(&self.shared.connects),
             flushes: get(&self.shared.flushes),
             waiting: self.shared.queue.len(),
         }
@@ -155,18 +150,22 @@ enum SessionError {
     Encode(#[from] serde_json::Error),
 }
 
-async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>, mut backoff: Backoff) {
+async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut epoch = 0;
     loop {
-        let ended = session(&shared, &mut epoch, stop.clone(), &mut backoff).await;
-        let Err(error) = ended else { return };
+        shared.stream.connecting();
+        let ended = session(&shared, &mut epoch, stop.clone()).await;
+        let Err(error) = ended else {
+            shared.stream.closed();
+            return;
+        };
         shared.queue.disconnected();
         let reason = format!("cannot publish to {}: {error}", shared.address);
-        let attempt = backoff.attempt();
-        tracing::warn!(redis = %shared.address, %error, attempt, "publishing stopped");
+        let delay = shared.stream.lost(&reason);
+        tracing::warn!(redis = %shared.address, %error, ?delay, "publishing stopped");
         shared.state.send_replace(BusState::Down { reason: reason.into() });
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
+            () = tokio::time::sleep(delay) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
@@ -177,7 +176,6 @@ async fn session(
     shared: &Shared,
     epoch: &mut u64,
     stop: watch::Receiver<bool>,
-    backoff: &mut Backoff,
 ) -> Result<(), SessionError> {
     let timeout = Duration::from_millis(shared.settings.timeout_ms);
     let commands = Commands::connect(&shared.address, timeout).await?;
@@ -186,7 +184,6 @@ async fn session(
         // Later than every publisher before, even one whose clock was ahead of ours.
         *epoch = shared.clock.now().as_millis().max(before + 1);
     }
-    shared.connects.fetch_add(1, Ordering::Relaxed);
     shared.queue.connected();
     tracing::info!(redis = %shared.address, epoch, "publishing");
     let writer = Writer {
@@ -198,7 +195,7 @@ async fn session(
         batch: Vec::with_capacity(BATCH_MAX),
         buffer: Vec::with_capacity(1_024),
     };
-    writer.run(stop, backoff).await
+    writer.run(stop).await
 }
 
 /// Writes to one connection.
@@ -237,11 +234,7 @@ struct Flush {
 }
 
 impl Writer<'_> {
-    async fn run(
-        mut self,
-        mut stop: watch::Receiver<bool>,
-        backoff: &mut Backoff,
-    ) -> Result<(), SessionError> {
+    async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), SessionError> {
         let settings = &self.shared.settings;
         let mut flush = tokio::time::interval(Duration::from_millis(settings.flush_ms));
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -266,7 +259,7 @@ impl Writer<'_> {
                     if !sent.ends_flush {
                         continue;
                     }
-                    backoff.reset();
+                    self.shared.stream.succeeded();
                     self.shared.state.send_if_modified(|state| {
                         let news = *state != BusState::Live;
                         *state = BusState::Live;

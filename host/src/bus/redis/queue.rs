@@ -97,6 +97,7 @@ impl Queue {
                 }
                 Message::Market(_)
                 | Message::Trade(_)
+                | Message::Statistics(_)
                 | Message::GameInfo(_)
                 | Message::Game(_) => {}
             }
@@ -199,12 +200,10 @@ impl Queue {
                 serde_json::to_vec(&BookKey { v, epoch, seq, synced, ts, bids, asks }).map(Some)
             }
             Subject::Market(ticker) => {
-                let id = self.shadow.market_id(ticker);
-                let Some(market) = id.and_then(|id| self.shadow.market(id)) else {
-                    return Ok(None);
-                };
-                let seq = lifecycle;
-                serde_json::to_vec(&MarketKey { v, epoch, seq, market }).map(Some)
+                let Some(id) = self.shadow.market_id(ticker) else { return Ok(None) };
+                let Some(market) = self.shadow.market(id) else { return Ok(None) };
+                let (seq, statistics) = (lifecycle, self.shadow.statistics(id));
+                serde_json::to_vec(&MarketKey { v, epoch, seq, market, statistics }).map(Some)
             }
             Subject::Game(espn_id) => {
                 let Some(id) = self.shadow.game_id(espn_id) else { return Ok(None) };
@@ -220,6 +219,9 @@ impl Queue {
         match message {
             Message::Trade(_) => return,
             Message::Market(market) => state.touch(Subject::Market(Arc::clone(&market.ticker))),
+            Message::Statistics(statistics) => {
+                state.touch(Subject::Market(Arc::clone(&statistics.ticker)));
+            }
             Message::Snapshot(Snapshot { ticker, .. })
             | Message::Delta(crate::bus::Delta { ticker, .. }) => {
                 state.touch(Subject::Book(Arc::clone(ticker)));
@@ -297,6 +299,7 @@ fn book_of(message: &Message) -> Option<&Arc<str>> {
         Message::Market(_)
         | Message::Stale(_)
         | Message::Trade(_)
+        | Message::Statistics(_)
         | Message::GameInfo(_)
         | Message::Game(_) => None,
     }

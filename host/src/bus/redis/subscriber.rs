@@ -18,6 +18,7 @@ use super::envelope::{Channel, Decoded, decode};
 use super::inflow::{Inflow, Need};
 use super::keys::{Loaded, load};
 use crate::bus::{BusState, Settings, Sink};
+use crate::streams::{Stream, Streams};
 
 /// Messages handled before the task looks at everything else.
 const BURST: usize = 256;
@@ -41,8 +42,6 @@ pub struct SubscriberStats {
     pub loads: u64,
     /// Times that too many messages waited for a load.
     pub overflows: u64,
-    /// Times that the connection was made.
-    pub connects: u64,
 }
 
 /// The subscribing side of the Redis bus. Dropping it stops it.
@@ -56,9 +55,9 @@ struct Shared {
     settings: Settings,
     clock: Clock,
     state: watch::Sender<BusState>,
+    stream: Arc<Stream>,
     tally: super::inflow::Tally,
     loads: AtomicU64,
-    connects: AtomicU64,
 }
 
 impl Subscriber {
@@ -69,6 +68,7 @@ impl Subscriber {
     pub fn start(
         settings: &Settings,
         sink: Arc<dyn Sink>,
+        streams: &Streams,
         clock: Clock,
         entropy: &Entropy,
     ) -> Result<Self, AddressError> {
@@ -77,15 +77,14 @@ impl Subscriber {
             settings: settings.clone(),
             clock,
             state: watch::Sender::new(BusState::Starting),
+            stream: streams.open("redis", settings.policy()),
             tally: super::inflow::Tally::default(),
             loads: AtomicU64::default(),
-            connects: AtomicU64::default(),
         });
-        let timeout = Duration::from_millis(settings.timeout_ms);
-        let backoff =
-            |purpose| Backoff::new(Duration::from_millis(100), timeout * 2, entropy.rng(purpose));
-        let (connect, reload) = (backoff("bus subscriber"), backoff("bus reload"));
-        let task = tokio::spawn(run(Arc::clone(&shared), sink, connect, reload));
+        let policy = settings.policy();
+        let rng = entropy.rng("bus reload");
+        let reload = Backoff::new(policy.backoff_base, policy.backoff_cap, rng);
+        let task = tokio::spawn(run(Arc::clone(&shared), sink, reload));
         Ok(Self { shared, task })
     }
 
@@ -100,7 +99,6 @@ impl Subscriber {
     pub fn stats(&self) -> SubscriberStats {
         SubscriberStats {
             loads: self.shared.loads.load(Ordering::Relaxed),
-            connects: self.shared.connects.load(Ordering::Relaxed),
             ..self.shared.tally.stats()
         }
     }
@@ -108,6 +106,7 @@ impl Subscriber {
     /// Stops.
     pub fn close(&self) {
         self.task.abort();
+        self.shared.stream.closed();
     }
 }
 
@@ -130,17 +129,18 @@ enum SessionError {
     Silent { channel: &'static str, silence: Duration },
 }
 
-async fn run(shared: Arc<Shared>, sink: Arc<dyn Sink>, mut backoff: Backoff, mut reload: Backoff) {
+async fn run(shared: Arc<Shared>, sink: Arc<dyn Sink>, mut reload: Backoff) {
     let mut inflow = Inflow::new(sink, shared.settings.buffer_max);
     loop {
-        let Err(error) = session(&shared, &mut inflow, &mut backoff, &mut reload).await;
+        shared.stream.connecting();
+        let Err(error) = session(&shared, &mut inflow, &mut reload).await;
         let reason = format!("cannot read from {}: {error}", shared.address);
-        let attempt = backoff.attempt();
-        tracing::warn!(redis = %shared.address, %error, attempt, "subscription broke");
+        let delay = shared.stream.lost(&reason);
+        tracing::warn!(redis = %shared.address, %error, ?delay, "subscription broke");
         // The desk stops first, then the books go stale.
         shared.state.send_replace(BusState::Down { reason: reason.as_str().into() });
         inflow.stale(&reason, shared.clock.now());
-        tokio::time::sleep(backoff.next_delay()).await;
+        tokio::time::sleep(delay).await;
     }
 }
 
@@ -148,14 +148,12 @@ async fn run(shared: Arc<Shared>, sink: Arc<dyn Sink>, mut backoff: Backoff, mut
 async fn session(
     shared: &Shared,
     inflow: &mut Inflow,
-    backoff: &mut Backoff,
     reload: &mut Backoff,
 ) -> Result<std::convert::Infallible, SessionError> {
     let timeout = Duration::from_millis(shared.settings.timeout_ms);
     let commands = Commands::connect(&shared.address, timeout).await?;
     let names = Channel::ALL.map(Channel::name);
     let messages = Messages::subscribe(&shared.address, &names, timeout).await?;
-    shared.connects.fetch_add(1, Ordering::Relaxed);
     inflow.restart();
     let session = Session {
         shared,
@@ -166,7 +164,7 @@ async fn session(
         loading: None,
         waits_since: shared.clock.now(),
     };
-    session.run(backoff, reload).await
+    session.run(reload).await
 }
 
 /// Reads from one connection.
@@ -183,11 +181,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn run(
-        mut self,
-        backoff: &mut Backoff,
-        reload: &mut Backoff,
-    ) -> Result<std::convert::Infallible, SessionError> {
+    async fn run(mut self, reload: &mut Backoff) -> Result<std::convert::Infallible, SessionError> {
         let heartbeat = Duration::from_millis(self.shared.settings.heartbeat_ms);
         let mut watchdog = tokio::time::interval(heartbeat / 2);
         loop {
@@ -211,7 +205,7 @@ impl Session<'_> {
                     self.shared.loads.fetch_add(1, Ordering::Relaxed);
                     self.inflow.loaded(loaded?, self.shared.clock.now(), &self.shared.tally);
                     self.heard = [self.shared.clock.now(); Channel::COUNT];
-                    backoff.reset();
+                    self.shared.stream.succeeded();
                     self.note_live();
                 }
                 _ = watchdog.tick() => {
@@ -255,7 +249,12 @@ impl Session<'_> {
         if !matches!(decoded, Decoded::Foreign) {
             self.heard[channel.index()] = now;
         }
+        self.shared.stream.message(now);
+        let gaps = self.shared.tally.stats().gaps;
         self.inflow.take(channel, decoded, now, &self.shared.tally);
+        if self.shared.tally.stats().gaps > gaps {
+            self.shared.stream.gap();
+        }
     }
 
     fn note_live(&self) {

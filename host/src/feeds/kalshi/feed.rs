@@ -1,4 +1,4 @@
-//! [`Feed`]: session and catalog, put together.
+//! [`Feed`]: connections and catalog, put together.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Tickers;
 use super::catalog::{Catalog, LeagueNames, STEPS_CAPACITY};
 use super::poll::Poller;
-use super::session::Session;
 use super::settings::Settings;
+use super::spread::{Links, Spread};
 use super::stats::FeedStats;
 use crate::desk::DeskSender;
 use crate::feeds::{Publish, Wanted};
 use crate::kalshi::{Client, Transport};
 use crate::model::League;
+use crate::streams::Streams;
 
 /// The Kalshi feed. With a key it follows the WebSocket; without one it polls what is public
 /// over REST.
@@ -34,8 +35,12 @@ pub struct Feed<T, P> {
     pub broken: mpsc::Receiver<Vec<Arc<str>>>,
     /// How Kalshi names the leagues; none: a league that is not known.
     pub leagues: fn(&League) -> Option<LeagueNames>,
-    /// What the feed tells of itself.
+    /// What the feed counts.
     pub stats: Arc<FeedStats>,
+    /// As of when its books are true.
+    pub links: Arc<Links>,
+    /// Where its connections are shown.
+    pub streams: Arc<Streams>,
     /// Tells the time.
     pub clock: Clock,
     /// For the pauses between tries.
@@ -59,23 +64,28 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
         );
         let Some(credentials) = self.client.credentials() else {
             tracing::warn!("without an api key there is no WebSocket: what is public is polled");
+            let stream = self.streams.open("kalshi", self.settings.policy());
+            self.links.set_first(Arc::clone(&stream));
             let poller = Poller {
                 settings: self.settings,
                 client: self.client,
                 publish: self.publish,
                 stats: self.stats,
+                stream,
                 markets: followed,
                 clock: self.clock,
             };
             tokio::join!(until(shutdown, catalog), poller.run());
             return;
         };
-        let session = Session {
+        let spread = Spread {
             settings: self.settings,
             client: self.client,
             credentials,
             publish: self.publish,
             stats: self.stats,
+            links: self.links,
+            streams: self.streams,
             desk: self.desk,
             catalog: steps,
             markets: followed,
@@ -86,13 +96,13 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
         let (stop, stopped) = oneshot::channel::<()>();
         let catalog = async {
             until(shutdown, catalog).await;
-            // The session may have ended already.
+            // The connections may have ended already.
             let _ = stop.send(());
         };
-        let session = session.run(async {
+        let spread = spread.run(async {
             let _ = stopped.await;
         });
-        tokio::join!(catalog, session);
+        tokio::join!(catalog, spread);
     }
 }
 

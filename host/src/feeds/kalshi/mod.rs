@@ -3,12 +3,13 @@
 //!
 //! - [`wire`]: a frame's text becomes a typed frame, borrowed where it can be.
 //! - [`sequence`]: whether a frame was lost.
-//! - [`session`]: the one task that owns the connection: subscriptions, recovery, reconnecting.
+//! - [`session`]: the one task that owns a connection: subscriptions, recovery, reconnecting.
+//! - [`spread`]: which market comes over which connection.
 //! - [`catalog`]: which markets are wanted, and what is known of them apart from their books.
 //! - [`poll`]: what takes the session's place where there is no key.
 //! - [`trades`]: public trades, each published once.
 //! - [`feed`]: all of it, put together.
-//! - [`stats`]: what the feed tells of itself.
+//! - [`stats`]: what the feed counts.
 //!
 //! What it promises: after a lost frame or connection every book that may be wrong is published
 //! as stale before anything else, and comes back with a whole snapshot; missed public trades are
@@ -21,6 +22,7 @@ mod poll;
 pub mod sequence;
 mod session;
 mod settings;
+mod spread;
 pub mod stats;
 mod trades;
 pub mod wire;
@@ -31,7 +33,8 @@ use std::sync::Arc;
 pub use catalog::LeagueNames;
 pub use feed::Feed;
 pub use settings::Settings;
-pub use stats::{FeedReport, FeedState, FeedStats};
+pub use spread::Links;
+pub use stats::{FeedReport, FeedStats};
 
 /// A set of markets.
 type Tickers = BTreeSet<Arc<str>>;

@@ -14,11 +14,12 @@ use tokio::time::timeout;
 
 use super::Tickers;
 use super::settings::Settings;
-use super::stats::{FeedState, FeedStats};
-use super::trades::{Trades, requests};
+use super::stats::FeedStats;
+use super::trades::{Seen, requests};
 use crate::bus::{Message, Snapshot, Stale};
 use crate::feeds::Publish;
 use crate::kalshi::{CallError, Client, Transport};
+use crate::streams::Stream;
 
 /// How far back a round looks for trades, beyond the start of the last one: reads lag.
 const TRADES_MARGIN: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ pub(super) struct Poller<T, P> {
     pub(super) client: Arc<Client<T>>,
     pub(super) publish: Arc<P>,
     pub(super) stats: Arc<FeedStats>,
+    pub(super) stream: Arc<Stream>,
     /// The markets to follow; closed: the feed stops.
     pub(super) markets: watch::Receiver<Arc<Tickers>>,
     pub(super) clock: Clock,
@@ -37,10 +39,9 @@ pub(super) struct Poller<T, P> {
 impl<T: Transport, P: Publish> Poller<T, P> {
     /// Runs until the catalog is gone.
     pub(super) async fn run(mut self) {
-        self.stats.set_state(FeedState::Polling);
         let pause = Duration::from_millis(self.settings.poll_interval_ms);
         let mut published = Tickers::new();
-        let mut trades = Trades::default();
+        let seen = Seen::default();
         let mut since = self.clock.now();
         loop {
             let started = self.clock.now();
@@ -54,7 +55,7 @@ impl<T: Transport, P: Publish> Poller<T, P> {
                 }
                 self.poll_book(ticker, &mut published).await;
             }
-            if let Err(error) = self.poll_trades(&wanted, since, &mut trades).await {
+            if let Err(error) = self.poll_trades(&wanted, since, &seen).await {
                 self.stats.trade_recovery_failures.bump();
                 tracing::warn!(%error, "trades could not be read");
             } else {
@@ -66,7 +67,7 @@ impl<T: Transport, P: Publish> Poller<T, P> {
             }
         }
         self.publish_stale(published.into_iter().collect(), "the feed stops");
-        self.stats.set_state(FeedState::Closed);
+        self.stream.closed();
     }
 
     async fn poll_book(&self, ticker: &Arc<str>, published: &mut Tickers) {
@@ -77,15 +78,15 @@ impl<T: Transport, P: Publish> Poller<T, P> {
         let now = self.clock.now();
         match book {
             Ok((bids, asks)) => {
-                self.stats.frame_read(now);
-                self.stats.data_read(now);
+                self.stream.succeeded();
+                self.stream.message(now);
                 self.stats.snapshots.bump();
                 published.insert(ticker.clone());
                 let snapshot = Snapshot { ticker: ticker.clone(), bids, asks, ts: now };
                 self.publish.publish(Message::Snapshot(snapshot), now);
             }
             Err(reason) => {
-                self.stats.failed(&reason);
+                self.stream.failed(&reason);
                 if published.remove(ticker) {
                     self.publish_stale(vec![ticker.clone()], &reason);
                 }
@@ -97,7 +98,7 @@ impl<T: Transport, P: Publish> Poller<T, P> {
         &self,
         wanted: &Tickers,
         since: Timestamp,
-        seen: &mut Trades,
+        seen: &Seen,
     ) -> Result<(), CallError> {
         if wanted.is_empty() {
             return Ok(());
@@ -107,8 +108,10 @@ impl<T: Transport, P: Publish> Poller<T, P> {
         for market in requests(wanted, self.settings.trade_recovery_markets) {
             for mut trade in self.client.trades(market.as_deref(), from).await? {
                 let Some(ticker) = wanted.get(&trade.ticker) else { continue };
-                let Some(id) = seen.is_new(&trade.trade_id) else { continue };
-                (trade.trade_id, trade.ticker) = (id, ticker.clone());
+                if !seen.is_new(&trade.trade_id) {
+                    continue;
+                }
+                trade.ticker = ticker.clone();
                 self.stats.trades.bump();
                 self.publish.publish(Message::Trade(trade), self.clock.now());
             }
@@ -170,6 +173,8 @@ mod tests {
             client: Arc::new(client),
             publish: Arc::new(Tape(Mutex::new(sender))),
             stats: Arc::default(),
+            stream: crate::streams::Streams::new(clock, Entropy::seeded(1))
+                .open("kalshi", crate::streams::Policy::default()),
             markets: followed,
             clock,
         };

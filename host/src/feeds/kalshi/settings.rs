@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::streams::Policy;
+
 /// How the feed follows Kalshi.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +15,11 @@ pub struct Settings {
     pub use_yes_price: bool,
     /// The most markets that one command names.
     pub markets_per_command: usize,
+    /// The most markets that are followed over one connection; for more, more are opened. Kalshi
+    /// allows 500,000.
+    pub markets_per_connection: usize,
+    /// The most connections. Kalshi allows 200 for an account at the basic tier.
+    pub connections_max: usize,
     /// How long opening a connection may take, handshakes included, in ms.
     pub connect_timeout_ms: u64,
     /// How long the exchange may take to answer a command, in ms. After that the connection is
@@ -26,6 +33,9 @@ pub struct Settings {
     /// How long nothing but pings may come, in ms: the whole exchange's lifecycle comes over this
     /// connection, so longer quiet is a dead stream. After that the connection is made anew.
     pub data_timeout_ms: u64,
+    /// How much later than it could a frame may come, in ms, by the exchange's own times and
+    /// whatever our clock shows. After 5 s of that the connection is made anew.
+    pub delay_max_ms: u64,
     /// The pause before the second try to connect, in ms; it doubles from there.
     pub backoff_base_ms: u64,
     /// The longest pause before a try to connect, in ms.
@@ -53,11 +63,14 @@ impl Default for Settings {
         Self {
             use_yes_price: true,
             markets_per_command: 500,
+            markets_per_connection: 10_000,
+            connections_max: 16,
             connect_timeout_ms: 10_000,
             command_timeout_ms: 5_000,
             snapshot_timeout_ms: 5_000,
             silence_timeout_ms: 25_000,
             data_timeout_ms: 120_000,
+            delay_max_ms: 5_000,
             backoff_base_ms: 250,
             backoff_cap_ms: 15_000,
             healthy_after_ms: 10_000,
@@ -84,6 +97,7 @@ impl Settings {
             "feeds.kalshi.markets_per_command: must be between 1 and 10000",
         );
         let not_zero = [
+            (self.delay_max_ms, "feeds.kalshi.delay_max_ms: must be more than 0"),
             (self.connect_timeout_ms, "feeds.kalshi.connect_timeout_ms: must be more than 0"),
             (self.command_timeout_ms, "feeds.kalshi.command_timeout_ms: must be more than 0"),
             (self.snapshot_timeout_ms, "feeds.kalshi.snapshot_timeout_ms: must be more than 0"),
@@ -94,6 +108,14 @@ impl Settings {
         for (value, problem) in not_zero {
             check(value > 0, problem);
         }
+        check(
+            (1..=500_000).contains(&self.markets_per_connection),
+            "feeds.kalshi.markets_per_connection: must be between 1 and 500000",
+        );
+        check(
+            (1..=200).contains(&self.connections_max),
+            "feeds.kalshi.connections_max: must be between 1 and 200",
+        );
         check(
             self.silence_timeout_ms >= 11_000,
             "feeds.kalshi.silence_timeout_ms: must be at least 11000, because the exchange pings \
@@ -108,6 +130,16 @@ impl Settings {
             "feeds.kalshi.backoff_cap_ms: must be at least feeds.kalshi.backoff_base_ms",
         );
         check(self.poll_interval_ms >= 500, "feeds.kalshi.poll_interval_ms: must be at least 500");
+    }
+
+    /// How connections are made, and made again.
+    pub(super) const fn policy(&self) -> Policy {
+        Policy {
+            backoff_base: Duration::from_millis(self.backoff_base_ms),
+            backoff_cap: Duration::from_millis(self.backoff_cap_ms),
+            healthy_after: Duration::from_millis(self.healthy_after_ms),
+            is_kalshi: true,
+        }
     }
 
     pub(super) const fn command_timeout(&self) -> Duration {

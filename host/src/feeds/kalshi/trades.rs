@@ -1,7 +1,7 @@
 //! Public trades, each published once: what was seen, and what must be read over REST.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hotpit_units::Timestamp;
@@ -36,31 +36,40 @@ struct Missing {
     is_under_way: bool,
 }
 
-/// The trades of the feed, over all its connections.
+/// The trades that were published, over all connections and readings of the feed.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<Ids>);
+
+#[derive(Debug, Default)]
+struct Ids {
+    known: HashSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
+}
+
+impl Seen {
+    /// Takes note of a trade; false: it was published already.
+    pub(super) fn is_new(&self, id: &Arc<str>) -> bool {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ids.known.insert(id.clone()) {
+            return false;
+        }
+        ids.order.push_back(id.clone());
+        if ids.order.len() > SEEN_MAX
+            && let Some(oldest) = ids.order.pop_front()
+        {
+            ids.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// The trades that one connection missed.
 #[derive(Debug, Default)]
 pub(super) struct Trades {
-    seen: HashSet<Arc<str>>,
-    order: VecDeque<Arc<str>>,
     missing: Option<Missing>,
 }
 
 impl Trades {
-    /// Takes note of a trade. Returns its id; none: it was seen already.
-    pub(super) fn is_new(&mut self, id: &str) -> Option<Arc<str>> {
-        if self.seen.contains(id) {
-            return None;
-        }
-        let id: Arc<str> = id.into();
-        self.seen.insert(id.clone());
-        self.order.push_back(id.clone());
-        if self.order.len() > SEEN_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
-        }
-        Some(id)
-    }
-
     /// Trades in these markets may be missing since `since`. They are read when the channel is
     /// subscribed [again](Self::resubscribed).
     pub(super) fn lost(&mut self, tickers: &Tickers, since: Timestamp) {
@@ -138,14 +147,14 @@ mod tests {
 
     #[test]
     fn a_trade_is_new_once() {
-        let mut trades = Trades::default();
-        assert!(trades.is_new("a").is_some());
-        assert!(trades.is_new("a").is_none());
+        let seen = Seen::default();
+        assert!(seen.is_new(&"a".into()));
+        assert!(!seen.is_new(&"a".into()));
         for id in 0..SEEN_MAX {
-            trades.is_new(&id.to_string());
+            seen.is_new(&id.to_string().into());
         }
-        assert_eq!(trades.seen.len(), SEEN_MAX);
-        assert!(trades.is_new("a").is_some(), "the oldest is forgotten");
+        assert_eq!(seen.0.lock().unwrap().known.len(), SEEN_MAX);
+        assert!(seen.is_new(&"a".into()), "the oldest is forgotten");
     }
 
     #[test]

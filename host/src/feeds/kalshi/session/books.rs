@@ -95,6 +95,16 @@ impl Books {
         self.entries.get(name).map(|entry| &entry.ticker)
     }
 
+    /// Markets that are held: those of which nothing is known are asked for at once.
+    pub(super) fn hold<'a>(&mut self, tickers: impl Iterator<Item = &'a Arc<str>>, now: Timestamp) {
+        for ticker in tickers {
+            let state = State::Waiting { ask_at: now, asked: 0 };
+            self.entries
+                .entry(ticker.clone())
+                .or_insert_with(|| Entry { ticker: ticker.clone(), state });
+        }
+    }
+
     /// A snapshot came. Returns the market, if it is followed: its book is trusted now.
     pub(super) fn snapshot(&mut self, name: &str) -> Option<Arc<str>> {
         let entry = self.entries.get_mut(name)?;

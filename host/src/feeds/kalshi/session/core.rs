@@ -3,16 +3,18 @@
 //! It takes frames, changes of what is wanted, and the time; it publishes messages, and leaves
 //! commands for the socket. It never waits and has no clock, so a test drives it frame by frame.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotpit_rt::{Backoff, Entropy};
 use hotpit_units::Timestamp;
 
 use super::Restart;
 use super::books::Books;
 use super::channel::Subscription;
+use super::lag::Lag;
 use super::reports::{CatalogLink, DeskLink};
-use crate::bus::{Message, Stale};
 use crate::desk::ToDesk;
 use crate::feeds::Publish;
 use crate::feeds::kalshi::Tickers;
@@ -20,32 +22,60 @@ use crate::feeds::kalshi::catalog::Step;
 use crate::feeds::kalshi::sequence::{Order, Tracker};
 use crate::feeds::kalshi::settings::Settings;
 use crate::feeds::kalshi::stats::FeedStats;
-use crate::feeds::kalshi::trades::{TradeQuery, Trades};
-use crate::feeds::kalshi::wire::{
-    Body, Channel, Delta, Frame, Header, NoScale, Snapshot, Trade, WireError, parse,
-};
+use crate::feeds::kalshi::trades::{Seen, Trades};
+use crate::feeds::kalshi::wire::{Body, Channel, Frame, GroupUpdate, Header, WireError, parse};
 use crate::model::{self, VenueFill, VenueOrder};
+use crate::streams::Stream;
 
 /// The shortest time between two lines in the log on frames that cannot be read.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// How far back missed trades are looked for, at most.
-const TRADES_LOOK_BACK_SECS_MAX: u64 = 600;
+/// How many frames in a row may be numbered like frames that came before: with more, the exchange
+/// counts anew, and what comes is not what was missed.
+const DUPLICATES_MAX: u32 = 1_000;
+
+/// How long frames may come late until the connection is made anew.
+const LATE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a session works with.
+pub(super) struct Parts<P> {
+    pub(super) settings: Settings,
+    /// Which channels this connection is for.
+    pub(super) channels: &'static [Channel],
+    pub(super) publish: P,
+    pub(super) stats: Arc<FeedStats>,
+    pub(super) stream: Arc<Stream>,
+    pub(super) desk: DeskLink,
+    pub(super) catalog: CatalogLink,
+    pub(super) seen: Arc<Seen>,
+    pub(super) entropy: Entropy,
+}
 
 /// A session without its socket.
 pub(super) struct Core<P> {
     settings: Settings,
+    channels: &'static [Channel],
     publish: P,
     stats: Arc<FeedStats>,
+    stream: Arc<Stream>,
     desk: DeskLink,
     catalog: CatalogLink,
+    entropy: Entropy,
     wanted: Arc<Tickers>,
+    seen: Arc<Seen>,
     trades: Trades,
+    lag: Lag,
+    /// What was published last of the markets that are followed.
+    statistics: HashMap<Arc<str>, model::Statistics>,
     /// What the exchange's clock showed last.
     venue_time: Option<Timestamp>,
     /// When the last trade was made that was heard of, or the trades were subscribed.
     trades_heard: Option<Timestamp>,
     logged_at: Timestamp,
+    /// Since when frames come late.
+    late_since: Option<Timestamp>,
+    /// Frames in a row that were seen already.
+    repeated: u32,
     // What follows belongs to one connection.
     tracker: Tracker,
     subscriptions: [Subscription; Channel::ALL.len()],
@@ -55,25 +85,30 @@ pub(super) struct Core<P> {
 }
 
 impl<P: Publish> Core<P> {
-    pub(super) fn new(
-        settings: Settings,
-        publish: P,
-        stats: Arc<FeedStats>,
-        desk: DeskLink,
-        catalog: CatalogLink,
-    ) -> Self {
+    pub(super) fn new(parts: Parts<P>) -> Self {
+        let Parts { settings, channels, publish, stats, stream, desk, catalog, seen, entropy } =
+            parts;
+        stream.name_channels(Channel::ALL.map(Channel::name));
         Self {
-            subscriptions: subscriptions(&settings),
+            subscriptions: subscriptions(&settings, &entropy),
             settings,
+            channels,
             publish,
             stats,
+            stream,
             desk,
             catalog,
+            entropy,
             wanted: Arc::default(),
+            seen,
             trades: Trades::default(),
+            lag: Lag::default(),
+            statistics: HashMap::new(),
             venue_time: None,
             trades_heard: None,
             logged_at: Timestamp::EPOCH,
+            late_since: None,
+            repeated: 0,
             tracker: Tracker::default(),
             books: Books::default(),
             last_id: 0,
@@ -81,20 +116,36 @@ impl<P: Publish> Core<P> {
         }
     }
 
-    /// A connection is open.
-    pub(super) fn opened(&self) {
-        self.stats.connects.bump();
+    /// A connection is open: it was asked for and stood at these times, and the exchange's clock
+    /// showed `date` then, if it said so.
+    pub(super) fn opened(&mut self, date: Option<Timestamp>, asked: Timestamp, now: Timestamp) {
+        if let Some(date) = date {
+            self.lag.dated(date, asked, now);
+        }
+        if let Some(skew) = self.lag.skew_ms() {
+            self.stream.measured(0, skew);
+        }
     }
 
     /// Other markets are wanted.
     pub(super) fn want(&mut self, wanted: Arc<Tickers>, now: Timestamp) {
         self.wanted = wanted;
+        let held = self.subscriptions[Channel::Books as usize].held();
+        // Some may be wanted again before they were taken out.
+        self.books.hold(held.intersection(&self.wanted), now);
+        self.statistics.retain(|ticker, _| self.wanted.contains(ticker));
         self.subscriptions.iter_mut().for_each(Subscription::wake);
         self.advance(now);
     }
 
+    /// The wanted markets for which this connection has no room.
+    pub(super) fn left_out(&self) -> BTreeSet<Arc<str>> {
+        let subscriptions = self.subscriptions.iter();
+        subscriptions.flat_map(|it| it.left_out(&self.wanted)).cloned().collect()
+    }
+
     /// Whoever keeps the books found these not to fit: they are read anew.
-    pub(super) fn rebuild(&mut self, tickers: &[Arc<str>], now: Timestamp) {
+    pub(super) fn rebuild(&mut self, tickers: &Tickers, now: Timestamp) {
         let trusted =
             tickers.iter().filter_map(|ticker| self.books.distrust(ticker, now)).collect();
         self.publish_stale(trusted, "the book does not fit its changes", now);
@@ -113,6 +164,10 @@ impl<P: Publish> Core<P> {
             return Err(Restart("a command was not answered".to_owned()));
         }
         self.check_books(now)?;
+        if self.late_since.is_some_and(|since| now.since(since) > LATE_PATIENCE) {
+            let ms = self.settings.delay_max_ms;
+            return Err(Restart(format!("frames come more than {ms} ms late")));
+        }
         self.flush();
         self.advance(now);
         Ok(())
@@ -124,58 +179,23 @@ impl<P: Publish> Core<P> {
         self.catalog.flush();
     }
 
-    /// The reading of missed trades that is due, if one is.
-    pub(super) fn trade_query(&mut self, now: Timestamp) -> Option<TradeQuery> {
-        self.trades.query(now)
-    }
-
-    /// Missed trades were read.
-    pub(super) fn trades_read(
-        &mut self,
-        query: &TradeQuery,
-        read: Vec<model::Trade>,
-        now: Timestamp,
-    ) {
-        self.trades.read();
-        for mut trade in read {
-            let Some(ticker) = query.tickers.get(&trade.ticker) else { continue };
-            if trade.ts < query.since {
-                continue;
-            }
-            let Some(id) = self.trades.is_new(&trade.trade_id) else { continue };
-            (trade.trade_id, trade.ticker) = (id, ticker.clone());
-            self.stats.trades_recovered.bump();
-            self.publish.publish(Message::Trade(trade), now);
-        }
-    }
-
-    /// Missed trades could not be read.
-    pub(super) fn trades_not_read(&mut self, reason: &str, now: Timestamp) {
-        self.stats.trade_recovery_failures.bump();
-        if self.trades.read_failed(now) {
-            tracing::warn!(reason, "missed trades could not be read, will be tried again");
-        } else {
-            tracing::error!(reason, "missed trades could not be read and stay missing");
-        }
-    }
-
     /// The connection is gone.
     pub(super) fn closed(&mut self, reason: &str, now: Timestamp) {
-        self.stats.disconnects.bump();
-        self.stats.failed(reason);
         let trusted = self.books.clear();
         self.publish_stale(trusted, reason, now);
         self.desk.disconnected(reason);
         self.lose_trades(now);
         self.tracker = Tracker::default();
-        self.subscriptions = subscriptions(&self.settings);
+        self.subscriptions = subscriptions(&self.settings, &self.entropy);
         self.commands.clear();
         self.last_id = 0;
+        self.late_since = None;
+        self.repeated = 0;
     }
 
     /// A frame came.
     pub(super) fn frame(&mut self, text: &str, now: Timestamp) -> Result<(), Restart> {
-        self.stats.frames.bump();
+        self.stream.message(now);
         self.stats.bytes.add(text.len() as u64);
         let Frame { header, body } = match parse(text) {
             Ok(frame) => frame,
@@ -186,20 +206,29 @@ impl<P: Publish> Core<P> {
         };
         if let Some(ms) = header.sending_ts_ms {
             let sent = Timestamp::from_millis(ms);
-            self.stats.sent_at(sent, now);
             self.saw_venue_time(sent);
+            self.was_sent(sent, now);
         }
-        if self.is_repeated(header, now) {
+        // A snapshot that was asked for is new, whatever number it has.
+        let is_answer =
+            matches!(body, Body::Snapshot(_)) && header.id.is_some_and(|id| self.books.awaits(id));
+        if self.is_repeated(header, now) && !is_answer {
+            self.repeated += 1;
+            if self.repeated > DUPLICATES_MAX {
+                return Err(Restart("the exchange counts its frames anew".to_owned()));
+            }
             return Ok(());
         }
+        self.repeated = 0;
         self.apply(header, body, now)
     }
 
     fn apply(&mut self, header: Header, body: Body<'_>, now: Timestamp) -> Result<(), Restart> {
+        self.heard_on(&body, now);
         match body {
             Body::Delta(delta) => self.delta(header, &delta, now),
             Body::Snapshot(snapshot) => self.snapshot(&snapshot, now),
-            Body::Trade(trade) => self.trade(&trade, now),
+            Body::Trade(trade) => self.trade(header, &trade, now),
             Body::Fill(fill) => match VenueFill::try_from(*fill) {
                 Ok(fill) => self.desk.report(ToDesk::Fill(fill)),
                 Err(reason) => self.unreadable_report(&reason),
@@ -208,6 +237,9 @@ impl<P: Publish> Core<P> {
                 Ok(order) => self.desk.report(ToDesk::Order(order)),
                 Err(reason) => self.unreadable_report(&reason),
             },
+            Body::Position(_) => {}
+            Body::Group(group) => self.group(&group),
+            Body::Statistics(statistics) => self.statistics(&statistics, now),
             Body::Lifecycle(lifecycle) => self.catalog.step(Step::Market(lifecycle)),
             Body::EventCreated(event) => self.catalog.step(Step::Event(event)),
             Body::EventFees(fees) => self.catalog.step(Step::Fees(fees)),
@@ -230,6 +262,27 @@ impl<P: Publish> Core<P> {
         Ok(())
     }
 
+    /// Takes note of which channel a frame came on.
+    fn heard_on(&self, body: &Body<'_>, now: Timestamp) {
+        let channel = match body {
+            Body::Delta(_) | Body::Snapshot(_) => Channel::Books,
+            Body::Trade(_) => Channel::Trades,
+            Body::Fill(_) => Channel::Fills,
+            Body::Order(_) => Channel::Orders,
+            Body::Position(_) => Channel::Positions,
+            Body::Group(_) => Channel::Groups,
+            Body::Statistics(_) => Channel::Statistics,
+            Body::Lifecycle(_) | Body::EventCreated(_) | Body::EventFees(_) => Channel::Lifecycle,
+            Body::Subscribed { .. }
+            | Body::Ok(_)
+            | Body::Unsubscribed
+            | Body::Error(_)
+            | Body::Unused
+            | Body::Unknown(_) => return,
+        };
+        self.stream.heard_on(channel as usize, now);
+    }
+
     /// Takes note of a frame's number. True: the frame was seen already.
     fn is_repeated(&mut self, header: Header, now: Timestamp) -> bool {
         let (Some(sid), Some(seq)) = (header.sid, header.seq) else { return false };
@@ -240,7 +293,7 @@ impl<P: Publish> Core<P> {
                 true
             }
             Order::Gap { expected, got } => {
-                self.stats.gaps.bump();
+                self.stream.gap();
                 tracing::warn!(sid, expected, got, "frames lost");
                 self.lost(sid, &format!("frames {expected} to {} were lost", got - 1), now);
                 false
@@ -261,18 +314,10 @@ impl<P: Publish> Core<P> {
                 self.trades.resubscribed(now + self.trade_delay());
             }
             Some(Channel::Lifecycle) => self.catalog.missed(),
-            Some(Channel::Fills | Channel::Orders) => self.desk.lost(reason),
-            None => {}
+            Some(channel) if channel.is_private() => self.desk.lost(reason),
+            // The next numbers of a market are whole again.
+            Some(_) | None => {}
         }
-    }
-
-    fn lose_trades(&mut self, now: Timestamp) {
-        // Not the time of the frame that shows the loss: it may come long after what was lost.
-        let venue_now = self.venue_time.unwrap_or(now).min(now);
-        let earliest = venue_now.as_secs().saturating_sub(TRADES_LOOK_BACK_SECS_MAX);
-        let since = self.trades_heard.unwrap_or(venue_now).min(venue_now);
-        let since = since.max(Timestamp::from_secs(earliest));
-        self.trades.lost(self.subscriptions[Channel::Trades as usize].held(), since);
     }
 
     fn unreadable(&mut self, error: &WireError, now: Timestamp) {
@@ -295,65 +340,10 @@ impl<P: Publish> Core<P> {
         self.desk.lost("a report could not be read");
     }
 
-    fn delta(&mut self, header: Header, delta: &Delta<'_>, now: Timestamp) {
-        match self.books.trusted(&delta.market_ticker) {
-            Some(Ok(ticker)) => {
-                if let Some(delta) = delta.message(ticker.clone(), self.scale(), now) {
-                    self.stats.deltas.bump();
-                    self.saw_venue_time(delta.ts);
-                    self.publish.publish(Message::Delta(delta), now);
-                } else if let Some(sid) = header.sid {
-                    self.stats.malformed.bump();
-                    self.lost(sid, "a change has a price above one dollar", now);
-                }
-            }
-            Some(Err(())) => self.stats.deltas_held_back.bump(),
-            None => self.stats.unwanted.bump(),
-        }
-    }
-
-    fn snapshot(&mut self, snapshot: &Snapshot<'_>, now: Timestamp) {
-        let name = &*snapshot.market_ticker;
-        let Some(ticker) = self.books.ticker(name).cloned() else {
-            self.stats.unwanted.bump();
-            return;
-        };
-        let Some(message) = snapshot.message(ticker, self.scale(), now) else {
-            self.stats.malformed.bump();
-            let trusted = self.books.distrust(name, now).into_iter().collect();
-            self.publish_stale(trusted, "a snapshot has a price above one dollar", now);
-            return;
-        };
-        self.books.snapshot(name);
-        self.stats.snapshots.bump();
-        self.publish.publish(Message::Snapshot(message), now);
-    }
-
-    fn trade(&mut self, trade: &Trade<'_>, now: Timestamp) {
-        let name = &*trade.market_ticker;
-        let known = self.books.ticker(name).or_else(|| self.wanted.get(name));
-        let Some(ticker) = known.filter(|_| !trade.is_block_trade).cloned() else {
-            self.stats.unwanted.bump();
-            return;
-        };
-        let Some(id) = self.trades.is_new(&trade.trade_id) else {
-            self.stats.trades_repeated.bump();
-            return;
-        };
-        let Some(trade) = trade.message(id, ticker, now) else {
-            self.stats.malformed.bump();
-            return;
-        };
-        self.stats.trades.bump();
-        self.saw_venue_time(trade.ts);
-        self.trades_heard = self.trades_heard.max(Some(trade.ts));
-        self.publish.publish(Message::Trade(trade), now);
-    }
-
-    fn publish_stale(&self, tickers: Vec<Arc<str>>, reason: &str, now: Timestamp) {
-        if !tickers.is_empty() {
-            let stale = Stale { tickers, reason: reason.to_owned() };
-            self.publish.publish(Message::Stale(stale), now);
+    fn group(&mut self, group: &GroupUpdate<'_>) {
+        if group.is_triggered() {
+            tracing::error!(group = %group.order_group_id, "the exchange canceled an order group");
+            self.desk.lost("an order group was canceled by the exchange");
         }
     }
 
@@ -373,10 +363,6 @@ impl<P: Publish> Core<P> {
         Channel::ALL.into_iter().find(|channel| self.subscription(*channel).awaits(id))
     }
 
-    fn saw_venue_time(&mut self, time: Timestamp) {
-        self.venue_time = self.venue_time.max(Some(time));
-    }
-
     fn may_log(&mut self, now: Timestamp) -> bool {
         let may = now.since(self.logged_at) >= LOG_PAUSE;
         if may {
@@ -384,22 +370,20 @@ impl<P: Publish> Core<P> {
         }
         may
     }
-
-    const fn trade_delay(&self) -> Duration {
-        Duration::from_millis(self.settings.trade_recovery_delay_ms)
-    }
-
-    const fn scale(&self) -> NoScale {
-        if self.settings.use_yes_price { NoScale::YesLeg } else { NoScale::NoLeg }
-    }
 }
 
-fn subscriptions(settings: &Settings) -> [Subscription; Channel::ALL.len()] {
+fn subscriptions(settings: &Settings, entropy: &Entropy) -> [Subscription; Channel::ALL.len()] {
     Channel::ALL.map(|channel| {
-        Subscription::new(channel, settings.markets_per_command, settings.use_yes_price)
+        let backoff = Backoff::new(
+            Duration::from_millis(settings.backoff_base_ms),
+            Duration::from_millis(settings.backoff_cap_ms),
+            entropy.rng(channel.name()),
+        );
+        Subscription::new(channel, settings.markets_per_command, settings.use_yes_price, backoff)
     })
 }
 
+mod data;
 mod replies;
 #[cfg(test)]
 mod tests;

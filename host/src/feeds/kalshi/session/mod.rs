@@ -7,6 +7,7 @@
 mod books;
 mod channel;
 mod core;
+mod lag;
 mod reports;
 mod socket;
 
@@ -17,24 +18,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hotpit_rt::{Backoff, Clock, Entropy};
+use hotpit_rt::{Clock, Entropy};
 use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
-use self::core::Core;
+use self::core::{Core, Parts};
 use self::reports::{CatalogLink, DeskLink};
-use self::socket::Socket;
+use self::socket::{Opened, Socket};
 use super::Tickers;
 use super::catalog::Step;
 use super::settings::Settings;
-use super::stats::{FeedState, FeedStats};
-use super::trades::{TradeQuery, requests};
+use super::spread::Broken;
+use super::stats::FeedStats;
+use super::trades::{Seen, TradeQuery, requests};
+use super::wire::Channel;
 use crate::desk::DeskSender;
 use crate::feeds::Publish;
 use crate::kalshi::{CallError, Client, Credentials, Transport};
 use crate::model::Trade;
+use crate::streams::Stream;
 
 /// How often the session looks for what is overdue.
 const TICK: Duration = Duration::from_millis(100);
@@ -51,14 +55,22 @@ pub(super) struct Session<T, P> {
     pub(super) settings: Settings,
     pub(super) client: Arc<Client<T>>,
     pub(super) credentials: Arc<Credentials>,
+    /// Which channels this connection is for.
+    pub(super) channels: &'static [Channel],
     pub(super) publish: P,
     pub(super) stats: Arc<FeedStats>,
+    /// How this connection stands.
+    pub(super) stream: Arc<Stream>,
     pub(super) desk: DeskSender,
     pub(super) catalog: mpsc::Sender<Step>,
     /// The markets to follow.
     pub(super) markets: watch::Receiver<Arc<Tickers>>,
+    /// The markets for which this connection has no room.
+    pub(super) left_out: watch::Sender<Tickers>,
     /// Markets whose books turned out not to be the exchange's.
-    pub(super) broken: mpsc::Receiver<Vec<Arc<str>>>,
+    pub(super) broken: Arc<Broken>,
+    /// The trades that were published, whatever connection they came over.
+    pub(super) seen: Arc<Seen>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -69,39 +81,44 @@ type Reading = Pin<Box<dyn Future<Output = (TradeQuery, Result<Vec<Trade>, CallE
 impl<T: Transport, P: Publish> Session<T, P> {
     /// Runs until `shutdown`.
     pub(super) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { settings, client, credentials, publish, stats, desk, catalog, .. } = self;
-        let (clock, mut markets, mut broken) = (self.clock, self.markets, self.broken);
-        let desk = DeskLink::new(desk, Arc::clone(&stats));
-        let catalog = CatalogLink::new(catalog, Arc::clone(&stats));
-        let mut core = Core::new(settings.clone(), publish, Arc::clone(&stats), desk, catalog);
-        let mut backoff = Backoff::new(
-            Duration::from_millis(settings.backoff_base_ms),
-            Duration::from_millis(settings.backoff_cap_ms),
-            self.entropy.rng("feeds.kalshi.session"),
-        );
+        let Self { settings, client, credentials, stats, stream, clock, .. } = self;
+        let mut markets = self.markets;
+        let mut core = Core::new(Parts {
+            settings: settings.clone(),
+            channels: self.channels,
+            publish: self.publish,
+            desk: DeskLink::new(self.desk, Arc::clone(&stats)),
+            catalog: CatalogLink::new(self.catalog, Arc::clone(&stats)),
+            stats: Arc::clone(&stats),
+            stream: Arc::clone(&stream),
+            seen: self.seen,
+            entropy: self.entropy,
+        });
         let mut shutdown = pin!(shutdown);
         loop {
-            let started = clock.now();
             // What the desk had no room for when the connection broke.
             core.flush();
             let life = async {
-                stats.set_state(FeedState::Connecting);
+                stream.connecting();
                 let limit = Duration::from_millis(settings.connect_timeout_ms);
                 let url = &client.settings().ws_url;
                 let opening = socket::open(url, &credentials, clock);
-                let socket = timeout(limit, opening)
+                let Opened { socket, date, asked } = timeout(limit, opening)
                     .await
                     .map_err(|_| Restart("timeout while connecting".to_owned()))??;
-                stats.set_state(FeedState::Active);
+                stream.connected();
                 tracing::info!(url, "connected");
+                core.opened(date, asked, clock.now());
                 let connection = Connection {
                     socket,
                     client: &client,
                     settings: &settings,
                     stats: &stats,
+                    stream: &stream,
+                    left_out: &self.left_out,
                     clock,
                 };
-                connection.serve(&mut core, &mut markets, &mut broken).await
+                connection.serve(&mut core, &mut markets, &self.broken).await
             };
             let end = tokio::select! {
                 biased;
@@ -109,15 +126,10 @@ impl<T: Transport, P: Publish> Session<T, P> {
                 end = life => end,
             };
             let Err(Restart(reason)) = end;
-            let now = clock.now();
-            core.closed(&reason, now);
-            if now.since(started) >= Duration::from_millis(settings.healthy_after_ms) {
-                backoff.reset();
-            }
-            stats.set_state(FeedState::Waiting);
-            let delay = backoff.next_delay();
+            core.closed(&reason, clock.now());
+            let delay = stream.lost(&reason);
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(reason, delay_ms, "connection lost, the books are stale");
+            tracing::warn!(reason, delay_ms, "connection lost, its books are stale");
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
@@ -125,7 +137,7 @@ impl<T: Transport, P: Publish> Session<T, P> {
             }
         }
         core.closed("the feed stops", clock.now());
-        stats.set_state(FeedState::Closed);
+        stream.closed();
     }
 }
 
@@ -135,6 +147,8 @@ struct Connection<'a, T> {
     client: &'a Arc<Client<T>>,
     settings: &'a Settings,
     stats: &'a FeedStats,
+    stream: &'a Stream,
+    left_out: &'a watch::Sender<Tickers>,
     clock: Clock,
 }
 
@@ -144,7 +158,7 @@ impl<T: Transport> Connection<'_, T> {
         mut self,
         core: &mut Core<P>,
         markets: &mut watch::Receiver<Arc<Tickers>>,
-        broken: &mut mpsc::Receiver<Vec<Arc<str>>>,
+        broken: &Broken,
     ) -> Result<Infallible, Restart> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -152,7 +166,6 @@ impl<T: Transport> Connection<'_, T> {
         let opened = self.clock.now();
         let mut heard = opened;
         let mut is_watched = true;
-        core.opened();
         core.want(markets.borrow_and_update().clone(), heard);
         loop {
             self.send(core.take_commands()).await?;
@@ -164,12 +177,13 @@ impl<T: Transport> Connection<'_, T> {
                         let ms = self.settings.silence_timeout_ms;
                         return Err(Restart(format!("nothing came for {ms} ms")));
                     }
-                    let quiet = now.since(self.stats.last_data().max(opened));
+                    let quiet = now.since(self.stream.last_data().max(opened));
                     if quiet > self.settings.data_timeout() {
                         let ms = self.settings.data_timeout_ms;
                         return Err(Restart(format!("nothing but pings came for {ms} ms")));
                     }
                     core.tick(now)?;
+                    self.tell_left_out(core.left_out());
                     if reading.is_none() {
                         reading = core.trade_query(now).map(|query| self.read_trades(query));
                     }
@@ -178,7 +192,7 @@ impl<T: Transport> Connection<'_, T> {
                     is_watched = changed.is_ok();
                     core.want(markets.borrow_and_update().clone(), self.clock.now());
                 }
-                Some(tickers) = broken.recv() => core.rebuild(&tickers, self.clock.now()),
+                tickers = broken.next() => core.rebuild(&tickers, self.clock.now()),
                 (query, read) = finished(&mut reading) => {
                     reading = None;
                     let now = self.clock.now();
@@ -203,12 +217,11 @@ impl<T: Transport> Connection<'_, T> {
         let mut left = BURST;
         loop {
             let now = self.clock.now();
-            self.stats.frame_read(now);
+            self.stream.alive(now);
             match next {
                 None => return Err(Restart("the connection was closed".to_owned())),
                 Some(Err(error)) => return Err(socket::describe(&error)),
                 Some(Ok(Frame::Text(text))) => {
-                    self.stats.data_read(now);
                     core.frame(&text, now)?;
                 }
                 Some(Ok(Frame::Close(frame))) => {
@@ -224,6 +237,15 @@ impl<T: Transport> Connection<'_, T> {
             let Some(waiting) = waiting else { return Ok(now) };
             next = waiting;
         }
+    }
+
+    /// Tells who spreads the markets which of them do not fit here.
+    fn tell_left_out(&self, now: Tickers) {
+        self.left_out.send_if_modified(|left_out| {
+            let is_changed = *left_out != now;
+            *left_out = now;
+            is_changed
+        });
     }
 
     async fn send(&mut self, commands: Vec<String>) -> Result<(), Restart> {

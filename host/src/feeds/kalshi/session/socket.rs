@@ -1,8 +1,11 @@
 //! Opening the WebSocket: address, TLS, signed handshake.
 
 use hotpit_rt::{Clock, net};
+use hotpit_units::Timestamp;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
@@ -14,12 +17,21 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<net::TcpStream>>;
 
+/// A connection that stands.
+pub(super) struct Opened {
+    pub(super) socket: Socket,
+    /// What the exchange's clock showed when it answered, cut to the second.
+    pub(super) date: Option<Timestamp>,
+    /// When it was asked.
+    pub(super) asked: Timestamp,
+}
+
 /// Connects and shakes hands. The signature is made here, at each try: it carries the time.
 pub(super) async fn open(
     url: &str,
     credentials: &Credentials,
     clock: Clock,
-) -> Result<Socket, Restart> {
+) -> Result<Opened, Restart> {
     let mut request = url.into_client_request().map_err(|error| describe(&error))?;
     let uri = request.uri();
     let is_tls = uri.scheme_str() == Some("wss");
@@ -41,10 +53,32 @@ pub(super) async fn open(
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let (socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
+    let asked = clock.now();
+    let (socket, answer) = client_async_tls_with_config(request, stream, Some(config), None)
         .await
-        .map_err(|error| describe(&error))?;
-    Ok(socket)
+        .map_err(|error| refused(&error, asked))?;
+    Ok(Opened { socket, date: date(answer.headers()), asked })
+}
+
+/// The time that an answer carries. Source: RFC 9110, section 6.6.1.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    u64::try_from(date.as_second()).ok().map(Timestamp::from_secs)
+}
+
+/// Why a handshake failed. A refused signature is most often a clock that is wrong, and the answer
+/// shows whether it is.
+fn refused(error: &Error, now: Timestamp) -> Restart {
+    let Restart(reason) = describe(error);
+    let Error::Http(answer) = error else { return Restart(reason) };
+    let Some(date) = date(answer.headers()) else { return Restart(reason) };
+    let (ahead, behind) = (now.since(date).as_secs(), date.since(now).as_secs());
+    Restart(match (ahead, behind) {
+        (2.., _) => format!("{reason}: our clock is about {ahead} s ahead of the exchange's"),
+        (_, 2..) => format!("{reason}: our clock is about {behind} s behind the exchange's"),
+        _ => reason,
+    })
 }
 
 /// What went wrong, in words that help.

@@ -13,6 +13,7 @@ use super::*;
 use crate::bus::Message;
 use crate::desk::ToDesk;
 use crate::kalshi::client::tests::{Fake, with_settings};
+use crate::streams::{StreamPhase, Streams};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +39,7 @@ struct Floor {
     listener: TcpListener,
     heard: mpsc::UnboundedReceiver<String>,
     inbox: mpsc::Receiver<ToDesk>,
-    stats: Arc<FeedStats>,
+    stream: Arc<Stream>,
     stop: oneshot::Sender<()>,
     session: JoinHandle<()>,
     api: Arc<Fake>,
@@ -63,25 +64,30 @@ impl Floor {
         let (catalog, _) = mpsc::channel(64);
         let wanted: Tickers = ["A".into(), "B".into()].into();
         let (markets, followed) = watch::channel(Arc::new(wanted));
-        let stats: Arc<FeedStats> = Arc::default();
+        let stream =
+            Streams::new(Clock::system(), Entropy::seeded(3)).open("kalshi", settings.policy());
         let (stop, stopped) = oneshot::channel();
         let session = Session {
             settings,
             credentials: client.credentials().unwrap(),
             client: Arc::new(client),
+            channels: &Channel::ALL,
             publish: Tape(Mutex::new(tape)),
-            stats: Arc::clone(&stats),
+            stats: Arc::default(),
+            stream: Arc::clone(&stream),
             desk,
             catalog,
             markets: followed,
-            broken: mpsc::channel(1).1,
+            left_out: watch::channel(Tickers::new()).0,
+            broken: Arc::default(),
+            seen: Arc::default(),
             clock: Clock::system(),
             entropy: Entropy::seeded(3),
         };
         let session = tokio::spawn(session.run(async {
             let _ = stopped.await;
         }));
-        Self { listener, heard, inbox, stats, stop, session, api, _markets: markets }
+        Self { listener, heard, inbox, stream, stop, session, api, _markets: markets }
     }
 
     async fn accept(&self) -> Exchange {
@@ -94,7 +100,7 @@ impl Floor {
         };
         let socket = accept_hdr_async(stream, look).await.unwrap();
         let mut exchange = Exchange { socket, headers: headers.unwrap(), seq: 0 };
-        for _ in 0..5 {
+        for _ in Channel::ALL {
             let command = exchange.command().await;
             exchange.subscribed(&command).await;
         }
@@ -188,9 +194,8 @@ async fn a_gap_is_recovered_on_the_same_connection() {
     exchange.snapshot("B").await;
     exchange.delta("B").await;
     floor.hears(&["snapshot A", "snapshot B", "delta B"]).await;
-    let report = floor.stats.report();
-    assert_eq!((report.gaps, report.disconnects), (1, 0));
-    assert_eq!(report.state, FeedState::Active);
+    let report = floor.stream.report();
+    assert_eq!((report.gaps, report.failures, report.phase), (1, 0, StreamPhase::Up));
 }
 
 #[tokio::test]
@@ -243,11 +248,12 @@ async fn a_refused_handshake_says_what_to_check() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut request = [0; 4_096];
         let _ = stream.read(&mut request).await.unwrap();
-        let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+        let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\
+            date: Sun, 22 Nov 2026 20:44:01 GMT\r\n\r\n";
         stream.write_all(answer).await.unwrap();
     }
-    let error = floor.stats.report().last_error;
-    assert!(error.contains("401") && error.contains("clock"), "{error}");
+    let error = floor.stream.report().reason.unwrap();
+    assert!(error.contains("401") && error.contains("s ahead of the exchange's"), "{error}");
 }
 
 #[tokio::test]
@@ -256,7 +262,7 @@ async fn a_silent_connection_is_given_up() {
     let mut floor = Floor::open(settings).await;
     let _silent = floor.accept().await;
     floor.hears(&["snapshot A", "snapshot B", "stale A+B"]).await;
-    assert!(floor.stats.report().last_error.contains("nothing came"));
+    assert!(floor.stream.report().reason.unwrap().contains("nothing came"));
     let _next = floor.accept().await;
     floor.hears(&["snapshot A", "snapshot B"]).await;
 }
@@ -269,5 +275,5 @@ async fn the_end_of_the_feed_leaves_no_book_trusted() {
     floor.stop.send(()).unwrap();
     timeout(PATIENCE, floor.session).await.unwrap().unwrap();
     assert_eq!(floor.heard.recv().await.unwrap(), "stale A+B");
-    assert_eq!(floor.stats.report().state, FeedState::Closed);
+    assert_eq!(floor.stream.report().phase, StreamPhase::Down);
 }

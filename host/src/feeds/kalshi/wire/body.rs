@@ -238,21 +238,76 @@ pub struct Trade<'a> {
 impl Trade<'_> {
     /// The trade for it. None: it has no side.
     #[must_use]
-    pub fn message(
-        &self,
-        trade_id: Arc<str>,
-        ticker: Arc<str>,
-        received: Timestamp,
-    ) -> Option<model::Trade> {
+    pub fn message(&self, ticker: Arc<str>, received: Timestamp) -> Option<model::Trade> {
         let outcome = self.taker_outcome_side.as_deref().or(self.taker_side.as_deref());
         Some(model::Trade {
-            trade_id,
+            trade_id: (&*self.trade_id).into(),
             ticker,
             price: self.yes_price_dollars,
             quantity: self.count_fp,
             taker: side(self.taker_book_side.as_deref(), outcome)?,
             ts: self.ts_ms.0.map_or(received, Timestamp::from_millis),
         })
+    }
+}
+
+/// The body of a `ticker`: the numbers of a market's trading.
+#[derive(Debug, Deserialize)]
+pub struct Statistics<'a> {
+    /// The market.
+    #[serde(borrow)]
+    pub market_ticker: Cow<'a, str>,
+    /// The price of the last trade; zero before the first.
+    price_dollars: Price,
+    volume_fp: Quantity,
+    open_interest_fp: Quantity,
+    #[serde(default)]
+    ts_ms: Lenient,
+}
+
+impl Statistics<'_> {
+    /// The message for it.
+    #[must_use]
+    pub fn message(&self, ticker: Arc<str>, received: Timestamp) -> model::Statistics {
+        model::Statistics {
+            ticker,
+            last_price: (self.volume_fp > Quantity::ZERO).then_some(self.price_dollars),
+            volume: self.volume_fp,
+            open_interest: self.open_interest_fp,
+            ts: self.ts_ms.0.map_or(received, Timestamp::from_millis),
+        }
+    }
+}
+
+/// The body of a `market_position`.
+#[derive(Debug, Deserialize)]
+pub struct Position {
+    market_ticker: Arc<str>,
+    position_fp: Quantity,
+}
+
+impl From<Position> for model::VenuePosition {
+    fn from(position: Position) -> Self {
+        Self { ticker: position.market_ticker, quantity: position.position_fp }
+    }
+}
+
+/// The body of an `order_group_updates`.
+#[derive(Debug, Deserialize)]
+pub struct GroupUpdate<'a> {
+    /// The group.
+    #[serde(borrow)]
+    pub order_group_id: Cow<'a, str>,
+    /// What happened to it: `created`, `triggered`, `reset`, `deleted`, `limit_updated`.
+    #[serde(borrow)]
+    pub event_type: Cow<'a, str>,
+}
+
+impl GroupUpdate<'_> {
+    /// Whether the exchange canceled the orders of the group, and takes no others.
+    #[must_use]
+    pub fn is_triggered(&self) -> bool {
+        self.event_type == "triggered"
     }
 }
 

@@ -2,53 +2,85 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The channels that the host subscribes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// Order books.
-    #[serde(rename = "orderbook_delta")]
     Books,
     /// Public trades.
-    #[serde(rename = "trade")]
     Trades,
     /// The life of all markets.
-    #[serde(rename = "market_lifecycle_v2")]
     Lifecycle,
     /// Our fills.
-    #[serde(rename = "fill")]
     Fills,
     /// Our orders.
-    #[serde(rename = "user_orders")]
     Orders,
+    /// Our positions.
+    Positions,
+    /// Our order groups.
+    Groups,
+    /// Last prices, volume and open interest.
+    Statistics,
 }
 
 impl Channel {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Books, Self::Trades, Self::Lifecycle, Self::Fills, Self::Orders];
+    /// All of them, in the order in which they are subscribed.
+    pub const ALL: [Self; 8] = [
+        Self::Books,
+        Self::Trades,
+        Self::Lifecycle,
+        Self::Fills,
+        Self::Orders,
+        Self::Positions,
+        Self::Groups,
+        Self::Statistics,
+    ];
+
+    /// Kalshi's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Books => "orderbook_delta",
+            Self::Trades => "trade",
+            Self::Lifecycle => "market_lifecycle_v2",
+            Self::Fills => "fill",
+            Self::Orders => "user_orders",
+            Self::Positions => "market_positions",
+            Self::Groups => "order_group_updates",
+            Self::Statistics => "ticker",
+        }
+    }
 
     /// The channel of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "orderbook_delta" => Some(Self::Books),
-            "trade" => Some(Self::Trades),
-            "market_lifecycle_v2" => Some(Self::Lifecycle),
-            "fill" => Some(Self::Fills),
-            "user_orders" => Some(Self::Orders),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
 
     /// Whether a subscription names its markets; the others are of all markets.
     #[must_use]
     pub const fn is_by_market(self) -> bool {
         match self {
-            Self::Books | Self::Trades => true,
-            Self::Lifecycle | Self::Fills | Self::Orders => false,
+            Self::Books | Self::Trades | Self::Statistics => true,
+            Self::Lifecycle | Self::Fills | Self::Orders | Self::Positions | Self::Groups => false,
         }
+    }
+
+    /// Whether its frames are about our account.
+    #[must_use]
+    pub const fn is_private(self) -> bool {
+        match self {
+            Self::Fills | Self::Orders | Self::Positions | Self::Groups => true,
+            Self::Books | Self::Trades | Self::Statistics | Self::Lifecycle => false,
+        }
+    }
+}
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -79,6 +111,9 @@ pub enum Command {
         /// what it takes when it is not.
         #[serde(skip_serializing_if = "Option::is_none")]
         use_yes_price: Option<bool>,
+        /// Asks for the present numbers at once; on statistics alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        send_initial_snapshot: Option<bool>,
     },
     /// Changes the markets of a subscription, or asks for their books.
     UpdateSubscription {

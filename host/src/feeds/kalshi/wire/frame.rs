@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::body::{
-    Delta, EventCreated, EventFees, Failure, Lifecycle, OkBody, Snapshot, SubscribedBody, Trade,
+    Delta, EventCreated, EventFees, Failure, GroupUpdate, Lifecycle, OkBody, Position, Snapshot,
+    Statistics, SubscribedBody, Trade,
 };
 use crate::kalshi::wire::Lenient;
 use crate::kalshi::wire::order::{Fill, Order};
@@ -61,13 +62,19 @@ pub enum Body<'a> {
     Fill(Box<Fill>),
     /// One of our orders changed.
     Order(Box<Order>),
+    /// One of our positions changed.
+    Position(Position),
+    /// One of our order groups changed.
+    Group(GroupUpdate<'a>),
+    /// The numbers of a market's trading changed.
+    Statistics(Statistics<'a>),
     /// A market went a step in its life.
     Lifecycle(Box<Lifecycle>),
     /// An event was made.
     EventCreated(Box<EventCreated>),
     /// An event's fees changed.
     EventFees(Box<EventFees>),
-    /// A type that the host knows and has no use for (tickers, positions, quotes, groups).
+    /// A type that the host knows and has no use for (combos, requests for quotes).
     Unused,
     /// A type that this version does not know.
     Unknown(Cow<'a, str>),
@@ -132,6 +139,9 @@ enum Kind<'a> {
     Trade,
     Fill,
     Order,
+    Position,
+    Group,
+    Statistics,
     Lifecycle,
     EventCreated,
     EventFees,
@@ -156,10 +166,10 @@ impl<'a> Kind<'a> {
             "market_lifecycle_v2" => Self::Lifecycle,
             "event_lifecycle" => Self::EventCreated,
             "event_fee_update" => Self::EventFees,
-            "ticker"
-            | "market_position"
-            | "multivariate_market_lifecycle"
-            | "order_group_updates"
+            "market_position" => Self::Position,
+            "order_group_updates" => Self::Group,
+            "ticker" => Self::Statistics,
+            "multivariate_market_lifecycle"
             | "rfq_created"
             | "rfq_deleted"
             | "quote_created"
@@ -270,6 +280,9 @@ fn bodiless<'a>(kind: &Kind<'a>) -> Option<Body<'a>> {
         | Kind::Trade
         | Kind::Fill
         | Kind::Order
+        | Kind::Position
+        | Kind::Group
+        | Kind::Statistics
         | Kind::Lifecycle
         | Kind::EventCreated
         | Kind::EventFees
@@ -296,6 +309,9 @@ fn read_body<'a, A: MapAccess<'a>>(
         Kind::Trade => Body::Trade(map.next_value()?),
         Kind::Fill => Body::Fill(map.next_value()?),
         Kind::Order => Body::Order(map.next_value()?),
+        Kind::Position => Body::Position(map.next_value()?),
+        Kind::Group => Body::Group(map.next_value()?),
+        Kind::Statistics => Body::Statistics(map.next_value()?),
         Kind::Lifecycle => Body::Lifecycle(map.next_value()?),
         Kind::EventCreated => Body::EventCreated(map.next_value()?),
         Kind::EventFees => Body::EventFees(map.next_value()?),

@@ -13,8 +13,8 @@ mod command;
 mod frame;
 
 pub use body::{
-    Delta, EventCreated, EventFees, Failure, Leg, Lifecycle, LifecycleStep, NoScale, Snapshot,
-    Trade,
+    Delta, EventCreated, EventFees, Failure, GroupUpdate, Leg, Lifecycle, LifecycleStep, NoScale,
+    Position, Snapshot, Statistics, Trade,
 };
 pub use command::{Channel, Command, UpdateAction};
 pub use frame::{Body, Frame, Header, WireError, parse};

@@ -30,6 +30,9 @@ fn every_frame_of_the_exchange_is_read() {
             Body::Trade(_) => "trade",
             Body::Fill(_) => "fill",
             Body::Order(_) => "order",
+            Body::Position(_) => "position",
+            Body::Group(_) => "group",
+            Body::Statistics(_) => "statistics",
             Body::Lifecycle(_) => "lifecycle",
             Body::EventCreated(_) => "event created",
             Body::EventFees(_) => "event fees",
@@ -51,7 +54,10 @@ fn every_frame_of_the_exchange_is_read() {
         ("lifecycle", 6),
         ("event created", 1),
         ("event fees", 2),
-        ("unused", 6),
+        ("position", 1),
+        ("group", 1),
+        ("statistics", 1),
+        ("unused", 3),
     ]);
     assert_eq!(kinds, expected);
 }
@@ -237,6 +243,7 @@ fn commands_are_written_as_the_exchange_reads_them() {
                 channels: [Channel::Books],
                 market_tickers: tickers.clone(),
                 use_yes_price: Some(true),
+                send_initial_snapshot: None,
             },
             r#"{"id":1,"cmd":"subscribe","params":{"channels":["orderbook_delta"],"market_tickers":["A","B"],"use_yes_price":true}}"#,
         ),
@@ -245,6 +252,7 @@ fn commands_are_written_as_the_exchange_reads_them() {
                 channels: [Channel::Fills],
                 market_tickers: vec![],
                 use_yes_price: None,
+                send_initial_snapshot: None,
             },
             r#"{"id":1,"cmd":"subscribe","params":{"channels":["fill"]}}"#,
         ),

@@ -16,13 +16,13 @@ impl<P: Publish> Core<P> {
         let Some(channel) = Channel::named(name) else { return };
         tracing::info!(channel = name, sid, "subscribed");
         self.tracker.forget(sid);
-        self.subscription_mut(channel).subscribed(sid);
+        self.subscription_mut(channel).subscribed(sid, now);
         if channel == Channel::Trades {
             self.trades_heard = self.trades_heard.max(self.venue_time);
         }
         let is_up = |channel| self.subscription(channel).sid().is_some();
         match channel {
-            Channel::Books => {}
+            Channel::Books | Channel::Positions | Channel::Groups | Channel::Statistics => {}
             Channel::Trades => self.trades.resubscribed(now + self.trade_delay()),
             // What happened until now was not seen.
             Channel::Lifecycle => self.catalog.missed(),
@@ -48,9 +48,9 @@ impl<P: Publish> Core<P> {
             && let Some(sid) = header.sid
         {
             // A second subscribe is merged into the first, and answered with ok.
-            subscription.subscribed(sid);
+            subscription.subscribed(sid, now);
         } else {
-            subscription.done(listed);
+            subscription.done(listed, now);
         }
         let refusals = subscription.refusals();
         if refusals > 0 {
@@ -61,7 +61,7 @@ impl<P: Publish> Core<P> {
 
     pub(super) fn unsubscribed(&mut self, header: Header, now: Timestamp) {
         if let Some(channel) = header.id.and_then(|id| self.channel_awaiting(id)) {
-            self.subscription_mut(channel).done(None);
+            self.subscription_mut(channel).done(None, now);
         } else if let Some(channel) = header.sid.and_then(|sid| self.channel_of(sid)) {
             self.ended(channel, "the exchange ended the subscription", now);
         }
@@ -81,8 +81,8 @@ impl<P: Publish> Core<P> {
                 self.publish_stale(trusted, reason, now);
             }
             Channel::Trades => self.lose_trades(now),
-            Channel::Lifecycle => {}
             Channel::Fills | Channel::Orders => self.desk.disconnected(reason),
+            Channel::Lifecycle | Channel::Positions | Channel::Groups | Channel::Statistics => {}
         }
         self.tracker.forget(sid);
         self.subscription_mut(channel).ended(now);
@@ -141,7 +141,7 @@ impl<P: Publish> Core<P> {
 
     /// Sends what can be sent next.
     pub(super) fn advance(&mut self, now: Timestamp) {
-        for channel in Channel::ALL {
+        for channel in self.channels.iter().copied() {
             let id = self.last_id + 1;
             let subscription = &mut self.subscriptions[channel as usize];
             let Some((change, command)) = subscription.next(&self.wanted, id, now) else {
