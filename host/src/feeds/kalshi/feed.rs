@@ -65,7 +65,6 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
         let Some(credentials) = self.client.credentials() else {
             tracing::warn!("without an api key there is no WebSocket: what is public is polled");
             let stream = self.streams.open("kalshi", self.settings.policy());
-            self.links.set_first(Arc::clone(&stream));
             let poller = Poller {
                 settings: self.settings,
                 client: self.client,

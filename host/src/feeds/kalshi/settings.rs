@@ -30,8 +30,8 @@ pub struct Settings {
     /// How long nothing at all may come, in ms; the exchange pings every 10 s. After that the
     /// connection is made anew.
     pub silence_timeout_ms: u64,
-    /// How long nothing but pings may come, in ms: the whole exchange's lifecycle comes over this
-    /// connection, so longer quiet is a dead stream. After that the connection is made anew.
+    /// How long nothing but pings may come over the first connection, in ms: the lifecycle of the
+    /// whole exchange comes over it, so longer quiet is a dead stream. After that it is made anew.
     pub data_timeout_ms: u64,
     /// How much later than it could a frame may come, in ms, by the exchange's own times and
     /// whatever our clock shows. After 5 s of that the connection is made anew.

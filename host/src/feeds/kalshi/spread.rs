@@ -49,7 +49,7 @@ impl Links {
         lines.others.get(ticker).or(lines.first.as_ref())?.as_of()
     }
 
-    pub(super) fn set_first(&self, stream: Arc<Stream>) {
+    fn set_first(&self, stream: Arc<Stream>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).first = Some(stream);
     }
 

@@ -23,7 +23,9 @@ use crate::feeds::kalshi::sequence::{Order, Tracker};
 use crate::feeds::kalshi::settings::Settings;
 use crate::feeds::kalshi::stats::FeedStats;
 use crate::feeds::kalshi::trades::{Seen, Trades};
-use crate::feeds::kalshi::wire::{Body, Channel, Frame, GroupUpdate, Header, WireError, parse};
+use crate::feeds::kalshi::wire::{
+    Body, Channel, Command, Frame, GroupUpdate, Header, WireError, parse,
+};
 use crate::model::{self, VenueFill, VenueOrder};
 use crate::streams::Stream;
 
@@ -33,6 +35,11 @@ const LOG_PAUSE: Duration = Duration::from_secs(1);
 /// How many frames in a row may be numbered like frames that came before: with more, the exchange
 /// counts anew, and what comes is not what was missed.
 const DUPLICATES_MAX: u32 = 1_000;
+
+/// How long nothing may come until the exchange is asked whether it still hears us. Pings are no
+/// proof of that: a stream has been seen to answer them for a quarter of an hour and to bring
+/// nothing else.
+const PROBE_AFTER: Duration = Duration::from_secs(10);
 
 /// How long frames may come late until the connection is made anew.
 const LATE_PATIENCE: Duration = Duration::from_secs(5);
@@ -76,6 +83,10 @@ pub(super) struct Core<P> {
     late_since: Option<Timestamp>,
     /// Frames in a row that were seen already.
     repeated: u32,
+    /// When something came that was not asked for.
+    data_at: Timestamp,
+    /// The question whether the exchange still hears us, and when it was asked.
+    probe: Option<(u64, Timestamp)>,
     // What follows belongs to one connection.
     tracker: Tracker,
     subscriptions: [Subscription; Channel::ALL.len()],
@@ -109,6 +120,8 @@ impl<P: Publish> Core<P> {
             logged_at: Timestamp::EPOCH,
             late_since: None,
             repeated: 0,
+            data_at: Timestamp::EPOCH,
+            probe: None,
             tracker: Tracker::default(),
             books: Books::default(),
             last_id: 0,
@@ -119,6 +132,7 @@ impl<P: Publish> Core<P> {
     /// A connection is open: it was asked for and stood at these times, and the exchange's clock
     /// showed `date` then, if it said so.
     pub(super) fn opened(&mut self, date: Option<Timestamp>, asked: Timestamp, now: Timestamp) {
+        self.data_at = now;
         if let Some(date) = date {
             self.lag.dated(date, asked, now);
         }
@@ -164,6 +178,7 @@ impl<P: Publish> Core<P> {
             return Err(Restart("a command was not answered".to_owned()));
         }
         self.check_books(now)?;
+        self.check_silence(now)?;
         if self.late_since.is_some_and(|since| now.since(since) > LATE_PATIENCE) {
             let ms = self.settings.delay_max_ms;
             return Err(Restart(format!("frames come more than {ms} ms late")));
@@ -171,6 +186,28 @@ impl<P: Publish> Core<P> {
         self.flush();
         self.advance(now);
         Ok(())
+    }
+
+    /// Is the stream dead? The whole exchange's lifecycle comes over the first connection, so long
+    /// quiet there is no quiet market.
+    fn check_silence(&mut self, now: Timestamp) -> Result<(), Restart> {
+        let timeout = self.settings.data_timeout();
+        if self.channels.contains(&Channel::Lifecycle) && now.since(self.data_at) > timeout {
+            let ms = timeout.as_millis();
+            return Err(Restart(format!("nothing but pings came for {ms} ms")));
+        }
+        match self.probe {
+            Some((_, asked)) if now.since(asked) > self.settings.command_timeout() => {
+                self.stats.command_timeouts.bump();
+                Err(Restart("nothing came, and a question was not answered".to_owned()))
+            }
+            None if now.since(self.stream.last_data()) >= PROBE_AFTER => {
+                self.send(&Command::ListSubscriptions {});
+                self.probe = Some((self.last_id, now));
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Tells desk and catalog what they had no room for.
@@ -191,6 +228,7 @@ impl<P: Publish> Core<P> {
         self.last_id = 0;
         self.late_since = None;
         self.repeated = 0;
+        self.probe = None;
     }
 
     /// A frame came.
@@ -204,6 +242,11 @@ impl<P: Publish> Core<P> {
                 return Ok(());
             }
         };
+        if self.probe.is_some_and(|(id, _)| header.id == Some(id)) {
+            self.probe = None;
+            return Ok(());
+        }
+        self.data_at = now;
         if let Some(ms) = header.sending_ts_ms {
             let sent = Timestamp::from_millis(ms);
             self.saw_venue_time(sent);

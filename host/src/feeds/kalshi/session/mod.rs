@@ -163,8 +163,7 @@ impl<T: Transport> Connection<'_, T> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reading: Option<Reading> = None;
-        let opened = self.clock.now();
-        let mut heard = opened;
+        let mut heard = self.clock.now();
         let mut is_watched = true;
         core.want(markets.borrow_and_update().clone(), heard);
         loop {
@@ -176,11 +175,6 @@ impl<T: Transport> Connection<'_, T> {
                     if now.since(heard) > self.settings.silence_timeout() {
                         let ms = self.settings.silence_timeout_ms;
                         return Err(Restart(format!("nothing came for {ms} ms")));
-                    }
-                    let quiet = now.since(self.stream.last_data().max(opened));
-                    if quiet > self.settings.data_timeout() {
-                        let ms = self.settings.data_timeout_ms;
-                        return Err(Restart(format!("nothing but pings came for {ms} ms")));
                     }
                     core.tick(now)?;
                     self.tell_left_out(core.left_out());

@@ -129,6 +129,8 @@ pub enum Command {
         /// The subscription.
         sids: [u64; 1],
     },
+    /// Asks which subscriptions there are.
+    ListSubscriptions {},
 }
 
 impl Command {

@@ -268,6 +268,7 @@ fn commands_are_written_as_the_exchange_reads_them() {
             Command::Unsubscribe { sids: [3] },
             r#"{"id":1,"cmd":"unsubscribe","params":{"sids":[3]}}"#,
         ),
+        (Command::ListSubscriptions {}, r#"{"id":1,"cmd":"list_subscriptions","params":{}}"#),
     ];
     for (command, expected) in cases {
         assert_eq!(command.text(1), expected);

@@ -179,7 +179,7 @@ impl<P: Publish> Core<P> {
         self.send(&Command::UpdateSubscription { sids: [sid], market_tickers: tickers, action });
     }
 
-    fn send(&mut self, command: &Command) {
+    pub(super) fn send(&mut self, command: &Command) {
         self.last_id += 1;
         self.commands.push(command.text(self.last_id));
     }

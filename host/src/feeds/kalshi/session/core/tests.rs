@@ -45,7 +45,7 @@ impl Bench {
         let tape = Tape::default();
         let entropy = Entropy::seeded(1);
         let streams = Streams::new(Clock::system(), entropy);
-        let core = Core::new(Parts {
+        let mut core = Core::new(Parts {
             settings: Settings::default(),
             channels: &Channel::ALL,
             publish: tape.clone(),
@@ -56,7 +56,10 @@ impl Bench {
             seen: Arc::default(),
             entropy,
         });
-        Self { core, tape, inbox, steps, now: Timestamp::from_secs(1_000), seq: 0 }
+        let now = Timestamp::from_secs(1_000);
+        core.opened(None, now, now);
+        core.stream.heard(now);
+        Self { core, tape, inbox, steps, now, seq: 0 }
     }
 
     /// A connection on which these books are subscribed and synced, on sid 1.
@@ -441,6 +444,7 @@ fn a_refused_handshake_of_a_channel_is_not_hammered() {
     for _ in 0..59 {
         bench.pass(1).unwrap();
         assert!(bench.commands().is_empty());
+        bench.core.stream.heard(bench.now);
     }
     bench.pass(1).unwrap();
     assert_eq!(bench.commands().len(), 5);

@@ -33,6 +33,41 @@ fn an_exchange_that_counts_anew_ends_the_connection() {
 }
 
 #[test]
+fn an_exchange_that_is_silent_is_asked_and_given_up_when_it_does_not_answer() {
+    let mut bench = Bench::following(&["A"]);
+    bench.commands();
+    bench.core.stream.heard(bench.now);
+    bench.pass(9).unwrap();
+    assert!(bench.commands().is_empty());
+    bench.pass(1).unwrap();
+    let commands = bench.commands();
+    assert_eq!(commands[0]["cmd"], "list_subscriptions");
+    let id = &commands[0]["id"];
+    bench.frame(&format!(r#"{{"id":{id},"type":"ok","msg":[{{"channel":"trade","sid":2}}]}}"#));
+    assert_eq!(bench.core.stream.last_data(), bench.now, "the books are known to be fresh");
+    bench.pass(10).unwrap();
+    assert_eq!(bench.commands().len(), 1);
+    bench.pass(5).unwrap();
+    let error = bench.pass(1).unwrap_err().to_string();
+    assert!(error.contains("not answered"), "{error}");
+}
+
+#[test]
+fn a_first_connection_that_brings_nothing_but_answers_is_dead() {
+    let mut bench = Bench::following(&["A"]);
+    let mut verdict = Ok(());
+    for _ in 0..11 {
+        assert_eq!(verdict, Ok(()));
+        for command in bench.commands() {
+            bench.frame(&format!(r#"{{"id":{},"type":"ok","msg":[]}}"#, command["id"]));
+        }
+        bench.core.stream.heard(bench.now);
+        verdict = bench.pass(11);
+    }
+    assert!(verdict.unwrap_err().to_string().contains("nothing but pings"));
+}
+
+#[test]
 fn frames_that_come_late_make_the_books_old_and_then_end_the_connection() {
     let mut bench = Bench::following(&["A"]);
     let began = bench.now;
