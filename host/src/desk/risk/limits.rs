@@ -50,7 +50,7 @@ impl Default for Limits {
             orders_per_second: 10,
             // A quiet market is not a stale one: the stream's own watchdog is what notices a
             // dead connection. This is the bound behind it.
-            book_age_ms_max: 30_000,
+            book_age_ms_max: 60_000,
             // Scoreboards are read every few seconds.
             game_age_ms_max: 30_000,
         }

@@ -101,9 +101,9 @@ fn every_check_denies_with_its_code_and_its_numbers() {
         },
         Case {
             name: "book stale",
-            arrange: |floor| floor.now = floor.now + Duration::from_millis(30_001),
+            arrange: |floor| floor.now = floor.now + Duration::from_millis(60_001),
             intent: bid(1, 50, 1),
-            denial: "BOOK_STALE: market=KX-1 age_ms=30001 limit_ms=30000",
+            denial: "BOOK_STALE: market=KX-1 age_ms=60001 limit_ms=60000",
         },
         Case {
             name: "no game, and the agent requires one",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hotpit_units::Timestamp;
 
 use super::Step;
+use super::read::Found;
 use crate::feeds::kalshi::wire::{EventFees, Lifecycle, LifecycleStep};
 use crate::kalshi::wire::market::{Event, Market as ReadMarket};
 use crate::model::{FeeSchedule, League, Market, MarketStatus, Subscription};
@@ -31,15 +32,6 @@ pub(super) enum Reread {
     Market(Arc<str>),
 }
 
-/// Markets of an event, as REST gave them.
-pub(super) struct Found<'a> {
-    pub(super) event: &'a Event,
-    pub(super) markets: Vec<ReadMarket>,
-    pub(super) series_fees: FeeSchedule,
-    /// When they were asked for.
-    pub(super) read_at: Timestamp,
-}
-
 #[derive(Debug)]
 struct Entry {
     market: Arc<Market>,
@@ -49,6 +41,8 @@ struct Entry {
     open_pause: Duration,
     /// When a step last changed it.
     stepped_at: Timestamp,
+    /// When it was asked for.
+    read_at: Timestamp,
 }
 
 /// What is wanted, and what is known of it.
@@ -85,10 +79,18 @@ impl Known {
         &self.wanted
     }
 
-    /// The events on the games of a league.
-    pub(super) fn want_league_events(&mut self, league: League, events: BTreeSet<Arc<str>>) {
+    /// The events on the games of a league: they are read.
+    pub(super) fn want_league_events(
+        &mut self,
+        league: &League,
+        events: BTreeSet<Arc<str>>,
+        now: Timestamp,
+    ) {
         if self.wants(&Subscription::League(league.clone())) {
-            self.league_events.insert(league, events);
+            for event in &events {
+                self.rereads.entry(Reread::Event(event.clone())).or_insert((now, 0));
+            }
+            self.league_events.insert(league.clone(), events);
             self.forget_unwanted();
         }
     }
@@ -110,12 +112,12 @@ impl Known {
         entries.map(|entry| entry.market.ticker.clone()).collect()
     }
 
-    pub(super) fn series_fees(&self, series: &str) -> Option<FeeSchedule> {
-        self.series_fees.get(series).copied()
+    pub(super) const fn series_fees(&self) -> &BTreeMap<Arc<str>, FeeSchedule> {
+        &self.series_fees
     }
 
-    pub(super) fn learn_series_fees(&mut self, series: Arc<str>, fees: FeeSchedule) {
-        self.series_fees.insert(series, fees);
+    pub(super) fn learn_series_fees(&mut self, fees: BTreeMap<Arc<str>, FeeSchedule>) {
+        self.series_fees.extend(fees);
     }
 
     /// The fees of all series are to be read again.
@@ -124,19 +126,24 @@ impl Known {
     }
 
     /// Takes over what REST gave. Returns what is new or changed.
-    pub(super) fn found(&mut self, found: Found<'_>) -> Vec<Arc<Market>> {
+    pub(super) fn found(&mut self, found: Found) -> Vec<Arc<Market>> {
         let Found { event, markets, series_fees, read_at } = found;
         let fees = event.fees(series_fees);
         let mut changed = Vec::new();
         for read in markets {
             let opens = read.opens();
-            let mut market = market_of(read, event, fees);
+            let mut market = market_of(read, &event, fees);
             if !self.is_wanted(&market) {
                 continue;
             }
-            let entry = self.entries.get(&market.ticker);
-            let stepped_at = entry.map_or(Timestamp::EPOCH, |entry| entry.stepped_at);
+            let entry = self.entries.get_mut(&market.ticker);
+            let stepped_at = entry.as_ref().map_or(Timestamp::EPOCH, |entry| entry.stepped_at);
             if let Some(entry) = entry {
+                // Readings overtake each other.
+                if read_at < entry.read_at {
+                    continue;
+                }
+                entry.read_at = read_at;
                 if read_at < stepped_at + STEP_OUTRANKS {
                     let kept = &entry.market;
                     market.status = kept.status;
@@ -152,7 +159,7 @@ impl Known {
             changed.push(Arc::clone(&market));
             let ticker = market.ticker.clone();
             let open_pause = STEP_OUTRANKS;
-            self.entries.insert(ticker, Entry { market, opens, open_pause, stepped_at });
+            self.entries.insert(ticker, Entry { market, opens, open_pause, stepped_at, read_at });
         }
         changed
     }
@@ -295,18 +302,13 @@ impl Known {
         changed
     }
 
-    /// What is to be read again now.
-    pub(super) fn take_rereads(&mut self, now: Timestamp) -> Vec<Reread> {
-        let due = self.rereads.iter().filter(|(_, (due, _))| *due <= now);
-        let due: Vec<_> = due.map(|(reread, _)| reread.clone()).collect();
-        for reread in &due {
-            // Stays, with its count of tries, until it is read or given up.
-            if let Some((at, tries)) = self.rereads.get_mut(reread) {
-                *at = Timestamp::from_nanos(u64::MAX);
-                *tries += 1;
-            }
-        }
-        due
+    /// The next thing to be read again now.
+    pub(super) fn take_reread(&mut self, now: Timestamp) -> Option<Reread> {
+        let (reread, (at, tries)) = self.rereads.iter_mut().find(|(_, (due, _))| *due <= now)?;
+        // Stays, with its count of tries, until it is read or given up.
+        *at = Timestamp::from_nanos(u64::MAX);
+        *tries += 1;
+        Some(reread.clone())
     }
 
     /// Something could not be read.
@@ -379,7 +381,7 @@ mod tests {
         let market = json!({"ticker": "M", "event_ticker": "E", "status": status});
         let event: Event = serde_json::from_value(event).unwrap();
         let found = Found {
-            event: &event,
+            event,
             markets: vec![serde_json::from_value(market).unwrap()],
             series_fees: FeeSchedule::default(),
             read_at,
@@ -397,6 +399,17 @@ mod tests {
         assert_eq!(known.step(&step, at(1))[0].status, MarketStatus::Inactive);
         assert_eq!(find(&mut known, "active", at(2)), None);
         assert_eq!(find(&mut known, "active", at(6)), Some(MarketStatus::Active));
+    }
+
+    #[test]
+    fn a_reading_that_was_overtaken_changes_nothing() {
+        let mut known = Known::default();
+        known.want([Subscription::Event("E".into())].into());
+        assert_eq!(find(&mut known, "inactive", at(5)), Some(MarketStatus::Inactive));
+        assert_eq!(find(&mut known, "active", at(4)), None);
+        assert_eq!(find(&mut known, "inactive", at(7)), None);
+        assert_eq!(find(&mut known, "active", at(6)), None);
+        assert_eq!(find(&mut known, "active", at(8)), Some(MarketStatus::Active));
     }
 
     #[test]
@@ -420,7 +433,7 @@ mod tests {
         known.step(&Step::Market(serde_json::from_value(step).unwrap()), at(0));
         let mut tries = 0;
         for second in 0..100 {
-            for reread in known.take_rereads(at(second)) {
+            while let Some(reread) = known.take_reread(at(second)) {
                 assert_eq!(reread, Reread::Event("E".into()));
                 tries += 1;
                 known.reread_failed(reread, at(second));

@@ -4,21 +4,26 @@
 //! reads them over REST, publishes a `Market` message for each that is new or changed, and tells
 //! the session which books to follow. It follows the steps of the lifecycle channel, keeps a
 //! clock for what the channel does not say (opening and closing at their times), and reads
-//! everything anew now and then. What it knows is in [`known`]; here are REST and the time.
+//! everything anew now and then. What it knows is in [`known`], what it reads in [`read`]; here is
+//! the time. Readings run beside it: a step of a market never waits for one.
 
 mod known;
-mod load;
+mod read;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::known::{Known, Reread};
+use self::known::Known;
+use self::read::{Job, Outcome, Reader, near};
 use super::Tickers;
 use super::settings::Settings;
 use super::wire::{EventCreated, EventFees, Lifecycle};
@@ -37,6 +42,8 @@ const TICK: Duration = Duration::from_millis(250);
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause before something that could not be read is read again.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How many readings are under way at once.
+const READINGS_MAX: usize = 4;
 /// How long steps that were missed may pile up into one reading.
 const MISSED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -86,6 +93,9 @@ pub(super) struct Catalog<T, P> {
     reloaded: Timestamp,
 }
 
+/// The readings under way.
+type Readings = FuturesUnordered<BoxFuture<'static, Outcome>>;
+
 impl<T: Transport, P: Publish> Catalog<T, P> {
     #[expect(clippy::too_many_arguments, reason = "one call; a struct would name them twice")]
     pub(super) fn new(
@@ -121,23 +131,22 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_watched, mut has_steps) = (true, true);
+        let mut readings = Readings::new();
         self.take_wants();
         loop {
+            self.start_readings(&mut readings);
             tokio::select! {
                 biased;
                 changed = self.wants.changed(), if is_watched => {
                     is_watched = changed.is_ok();
                     self.take_wants();
-                    self.read_what_is_due().await;
                 }
                 step = self.steps.recv(), if has_steps => match step {
                     Some(step) => self.step(&step),
                     None => has_steps = false,
                 },
-                _ = ticks.tick() => {
-                    self.watch_the_clock();
-                    self.read_what_is_due().await;
-                }
+                Some(outcome) = readings.next(), if !readings.is_empty() => self.take(outcome),
+                _ = ticks.tick() => self.watch_the_clock(),
             }
         }
     }
@@ -179,49 +188,78 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         }
     }
 
-    /// Reads what is due, one thing after the other, publishing as it goes.
-    async fn read_what_is_due(&mut self) {
-        // Markets by ticker are read together.
-        let singles = self.take_due_markets();
-        if !singles.is_empty() {
-            match self.load_markets(&singles).await {
-                Ok(missing) => {
-                    for ticker in singles {
-                        let failure = missing.contains(&ticker).then_some("it is not listed");
-                        self.was_read(Subscription::Market(ticker), failure);
-                    }
-                }
-                Err(error) => {
-                    let failure = error.to_string();
-                    for ticker in singles {
-                        self.was_read(Subscription::Market(ticker), Some(&failure));
-                    }
-                }
-            }
-        }
-        while let Some(next) = self.take_due() {
-            self.keep_up();
-            let failure = self.load(&next).await.err().map(|error| error.to_string());
-            self.was_read(next, failure.as_deref());
-        }
-        for reread in self.known.take_rereads(self.clock.now()) {
-            self.keep_up();
-            self.reread(reread).await;
+    /// Reads what is due, as far as readings are free.
+    fn start_readings(&mut self, readings: &mut Readings) {
+        while readings.len() < READINGS_MAX
+            && let Some(job) = self.next_job()
+        {
+            let now = self.clock.now();
+            let Settings { league_hours_behind, league_hours_ahead, .. } = self.settings;
+            let reader = Reader::new(
+                Arc::clone(&self.client),
+                near(now, league_hours_behind, league_hours_ahead),
+                self.known.series_fees().clone(),
+                job,
+            );
+            readings.push(Box::pin(reader.run()));
         }
     }
 
-    async fn reread(&mut self, reread: Reread) {
-        let read = match &reread {
-            Reread::Event(event) => self.load_event(event).await,
-            Reread::Market(ticker) => self.load_market(ticker).await,
-        };
-        match read {
-            Ok(()) => self.known.reread_done(&reread),
-            Err(error) => {
-                tracing::debug!(?reread, %error, "not read, will be tried again");
-                self.known.reread_failed(reread, self.clock.now());
+    fn next_job(&mut self) -> Option<Job> {
+        // Markets by ticker are read together.
+        let markets = self.take_due_markets();
+        if !markets.is_empty() {
+            return Some(Job::Markets(markets));
+        }
+        while let Some(next) = self.take_due() {
+            match next {
+                Subscription::Market(ticker) => return Some(Job::Markets(vec![ticker])),
+                Subscription::Event(event) => return Some(Job::Event(event)),
+                Subscription::Series(series) => return Some(Job::Series(series)),
+                Subscription::League(ref league) => match (self.leagues)(league) {
+                    Some(names) => return Some(Job::League(next, names)),
+                    None => tracing::error!(league = %league.0, "an unknown league is wanted"),
+                },
             }
         }
+        self.known.take_reread(self.clock.now()).map(Job::Again)
+    }
+
+    /// Takes over what a reading gave.
+    fn take(&mut self, outcome: Outcome) {
+        let Outcome { job, found, events, fees, mut missing, failure } = outcome;
+        let now = self.clock.now();
+        self.known.learn_series_fees(fees);
+        for found in found {
+            let changed = self.known.found(found);
+            self.publish_all(changed, now);
+        }
+        match job {
+            Job::Markets(tickers) => {
+                for ticker in tickers {
+                    let failure = missing.remove(&ticker).or_else(|| failure.clone());
+                    self.was_read(Subscription::Market(ticker), failure.as_deref());
+                }
+            }
+            Job::Event(event) => self.was_read(Subscription::Event(event), failure.as_deref()),
+            Job::Series(series) => self.was_read(Subscription::Series(series), failure.as_deref()),
+            Job::League(subscription, _) => {
+                if failure.is_none()
+                    && let Subscription::League(league) = &subscription
+                {
+                    self.known.want_league_events(league, events, now);
+                }
+                self.was_read(subscription, failure.as_deref());
+            }
+            Job::Again(reread) => match failure.or_else(|| missing.into_values().next()) {
+                None => self.known.reread_done(&reread),
+                Some(failure) => {
+                    tracing::debug!(?reread, failure, "not read, will be tried again");
+                    self.known.reread_failed(reread, now);
+                }
+            },
+        }
+        self.tell_session();
     }
 
     fn take_due_markets(&mut self) -> Vec<Arc<str>> {
@@ -245,16 +283,6 @@ impl<T: Transport, P: Publish> Catalog<T, P> {
         let next = self.due.iter().find(|(_, due)| **due <= now)?.0.clone();
         self.due.remove(&next);
         Some(next)
-    }
-
-    /// Takes what came while something was read: steps, and changes of what is wanted.
-    fn keep_up(&mut self) {
-        if self.wants.has_changed().unwrap_or(false) {
-            self.take_wants();
-        }
-        while let Ok(step) = self.steps.try_recv() {
-            self.step(&step);
-        }
     }
 
     /// Something was read, or could not be: then it is read again, later each time.
