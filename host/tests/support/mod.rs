@@ -54,11 +54,32 @@ pub struct Setup {
     pub lines: Vec<(&'static str, String)>,
     /// The kind of the account's key.
     pub key: KeyKind,
+    /// The exchange's clock; the host's is the machine's.
+    pub exchange_clock: Clock,
+    /// How far from the exchange's clock a signature may be.
+    pub tolerance: Duration,
 }
 
 impl Setup {
     pub fn with(agents: &[(&'static str, &'static str)]) -> Self {
-        Self { agents: agents.to_vec(), redis: None, lines: vec![], key: KeyKind::Ed25519 }
+        Self {
+            agents: agents.to_vec(),
+            redis: None,
+            lines: vec![],
+            key: KeyKind::Ed25519,
+            exchange_clock: Clock::system(),
+            tolerance: Duration::from_secs(60),
+        }
+    }
+
+    pub fn exchange_clock(mut self, clock: Clock) -> Self {
+        self.exchange_clock = clock;
+        self
+    }
+
+    pub fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
     }
 
     pub fn over(mut self, redis: &redis::RedisServer) -> Self {
@@ -127,11 +148,15 @@ impl Floor {
             game_ms: 120_000,
             ..scenario::Settings::default()
         };
-        let settings =
-            Settings { accounts: vec![account], scenario: Some(world), ..Settings::default() };
+        let settings = Settings {
+            accounts: vec![account],
+            scenario: Some(world),
+            timestamp_tolerance: setup.tolerance,
+            ..Settings::default()
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let exchange =
-            start(settings, listener, Clock::system(), Entropy::seeded(3)).await.unwrap();
+            start(settings, listener, setup.exchange_clock, Entropy::seeded(3)).await.unwrap();
         let trader = exchange.with_floor(|floor| {
             let trader = floor.exchange.open_account(AccountKind::Member);
             (0..4).for_each(|shard| {

@@ -12,4 +12,5 @@ mod folder;
 mod hostile;
 mod outages;
 mod secrets;
+mod streams;
 mod trading;

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
@@ -25,10 +25,12 @@ use tracing::warn;
 /// How long to wait before trying to take the port again.
 const REBIND_PAUSE: Duration = Duration::from_millis(20);
 
-/// Cuts one connection: both directions fail from then on, without a goodbye.
+/// Cuts one connection: both directions fail from then on, without a goodbye. Or freezes it:
+/// nothing passes any more, and nobody is told.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     done: AtomicBool,
+    frozen: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
@@ -41,11 +43,19 @@ impl Cut {
         self.writer.wake();
     }
 
-    fn check(&self) -> io::Result<()> {
+    fn freeze(&self) {
+        self.frozen.store(true, Ordering::Release);
+    }
+
+    /// Pending while it is frozen; the waker is registered by then.
+    fn check(&self) -> Poll<io::Result<()>> {
         if self.done.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        Ok(())
+        if self.frozen.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -103,6 +113,11 @@ impl DoorControl {
         self.wanted.send_replace(open);
         // An error means that the door is gone with its server: closed for good.
         let _ = self.actual.clone().wait_for(|actual| *actual == open).await;
+    }
+
+    /// Freezes every connection there is.
+    pub(crate) fn freeze_all(&self) {
+        self.inside.connections().values().for_each(|cut| cut.freeze());
     }
 
     /// Cuts every connection there is; returns how many.
@@ -218,7 +233,7 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.cut.reader.register(cx.waker());
-        self.cut.check()?;
+        ready!(self.cut.check())?;
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -230,7 +245,7 @@ impl AsyncWrite for Socket {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.cut.writer.register(cx.waker());
-        self.cut.check()?;
+        ready!(self.cut.check())?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -240,7 +255,7 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.cut.writer.register(cx.waker());
-        self.cut.check()?;
+        ready!(self.cut.check())?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
@@ -249,7 +264,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.cut.check()?;
+        ready!(self.cut.check())?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -120,6 +120,10 @@ pub enum Kind {
     DropFrames,
     /// A frame is sent twice, with the same sequence number.
     DuplicateFrames,
+    /// A frame is sent after the one that follows it on its channel.
+    SwapFrames,
+    /// A frame finds the queue to its connection full: its subscription ends with error 25.
+    Overflow,
     /// A frame, and what comes after it on that connection, is late.
     DelayFrames {
         /// By how much.
@@ -139,6 +143,9 @@ pub enum Kind {
     },
     /// All WebSocket connections (of `key`, if given) are cut, at once.
     CloseConnections,
+    /// Nothing passes over the connections there are, in either direction, pings and answers
+    /// included, and nobody is told: as when a router forgets them. New ones are fine.
+    FreezeConnections,
     /// New connections are refused, from now on.
     RefuseConnections {
         /// For how long.
@@ -187,6 +194,8 @@ impl Kind {
         match self {
             Self::DropFrames
             | Self::DuplicateFrames
+            | Self::SwapFrames
+            | Self::Overflow
             | Self::DelayFrames { .. }
             | Self::MalformedFrames
             | Self::UnknownType
@@ -197,9 +206,10 @@ impl Kind {
             | Self::DelayAnswer { .. }
             | Self::GarbageAnswer
             | Self::TooManyRequests => Place::Requests,
-            Self::CloseConnections | Self::RefuseConnections { .. } | Self::Restart { .. } => {
-                Place::Connections
-            }
+            Self::CloseConnections
+            | Self::FreezeConnections
+            | Self::RefuseConnections { .. }
+            | Self::Restart { .. } => Place::Connections,
         }
     }
 }
@@ -256,6 +266,10 @@ pub(crate) struct FrameVerdict {
     pub(crate) drop: bool,
     /// It is sent once more.
     pub(crate) duplicate: bool,
+    /// It is sent after the next.
+    pub(crate) swap: bool,
+    /// It finds the queue full.
+    pub(crate) overflow: bool,
     /// It breaks off in the middle.
     pub(crate) malformed: bool,
     /// Its type is unknown.
@@ -343,11 +357,14 @@ impl Board {
             match posted.fault.fault {
                 Kind::DropFrames | Kind::Stall { .. } => verdict.drop = true,
                 Kind::DuplicateFrames => verdict.duplicate = true,
+                Kind::SwapFrames => verdict.swap = true,
+                Kind::Overflow => verdict.overflow = true,
                 Kind::DelayFrames { ms } => verdict.delay += Duration::from_millis(ms),
                 Kind::MalformedFrames => verdict.malformed = true,
                 Kind::UnknownType => verdict.unknown_type = true,
                 Kind::NumbersForStrings => verdict.numbers = true,
                 Kind::CloseConnections
+                | Kind::FreezeConnections
                 | Kind::RefuseConnections { .. }
                 | Kind::Restart { .. }
                 | Kind::Status { .. }
@@ -379,12 +396,15 @@ impl Board {
                 Kind::GarbageAnswer => verdict.garbage = true,
                 Kind::DropFrames
                 | Kind::DuplicateFrames
+                | Kind::SwapFrames
+                | Kind::Overflow
                 | Kind::DelayFrames { .. }
                 | Kind::MalformedFrames
                 | Kind::UnknownType
                 | Kind::NumbersForStrings
                 | Kind::Stall { .. }
                 | Kind::CloseConnections
+                | Kind::FreezeConnections
                 | Kind::RefuseConnections { .. }
                 | Kind::Restart { .. } => {}
             }

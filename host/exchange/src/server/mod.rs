@@ -135,6 +135,7 @@ impl App {
             Kind::CloseConnections => {
                 let _ = self.floor.ask(move |floor| floor.cut_sessions(key.as_deref())).await;
             }
+            Kind::FreezeConnections => self.door.freeze_all(),
             // In tasks of their own: the asker's connection may be among those that are cut, and
             // the door must open again all the same.
             Kind::RefuseConnections { ms } => {
@@ -155,6 +156,8 @@ impl App {
             }
             Kind::DropFrames
             | Kind::DuplicateFrames
+            | Kind::SwapFrames
+            | Kind::Overflow
             | Kind::DelayFrames { .. }
             | Kind::MalformedFrames
             | Kind::UnknownType
@@ -238,5 +241,6 @@ fn router(app: &App) -> Router {
         .fallback(async || ApiError::not_found("endpoint"))
         .layer(from_fn_with_state(app.clone(), rest::faults))
         .merge(control::router())
+        .layer(from_fn_with_state(app.clone(), rest::dated))
         .with_state(app.clone())
 }

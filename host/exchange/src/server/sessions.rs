@@ -81,6 +81,8 @@ pub(super) struct Session {
     outbox: Outbox,
     next_sid: u64,
     pub(super) subscriptions: BTreeMap<Channel, Subscription>,
+    /// A frame that is sent after the next of its channel.
+    swapped: Option<(Channel, Frame)>,
 }
 
 /// Everything of a frame that does not depend on the connection.
@@ -109,7 +111,7 @@ impl<'a> Exit<'a> {
 
 impl Session {
     pub(super) fn new(account: AccountId, key: String, outbox: Outbox) -> Self {
-        Self { account, key, outbox, next_sid: 0, subscriptions: BTreeMap::new() }
+        Self { account, key, outbox, next_sid: 0, subscriptions: BTreeMap::new(), swapped: None }
     }
 
     /// The session's key id.
@@ -237,6 +239,10 @@ impl Session {
             if verdict.drop {
                 return;
             }
+            if let (true, Some(channel)) = (verdict.overflow, channel) {
+                self.overflow(channel);
+                return;
+            }
             frame.due = (!verdict.delay.is_zero()).then(|| Instant::now() + verdict.delay);
             frame.malformed = verdict.malformed;
             if verdict.unknown_type {
@@ -248,8 +254,16 @@ impl Session {
             if verdict.duplicate {
                 self.queue(frame.clone());
             }
+            if let (true, Some(channel), None) = (verdict.swap, channel, &self.swapped) {
+                self.swapped = Some((channel, frame));
+                return;
+            }
         }
         self.queue(frame);
+        let swapped = self.swapped.take_if(|(swapped, _)| channel == Some(*swapped));
+        if let Some((_, frame)) = swapped {
+            self.queue(frame);
+        }
     }
 
     fn queue(&mut self, frame: Frame) {

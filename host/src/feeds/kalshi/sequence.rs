@@ -44,6 +44,12 @@ impl Tracker {
         if seq == expected { Order::InOrder } else { Order::Gap { expected, got: seq } }
     }
 
+    /// The highest number that was seen of a subscription.
+    #[must_use]
+    pub fn last(&self, sid: u64) -> Option<u64> {
+        self.next.get(&sid)?.checked_sub(1)
+    }
+
     /// Forgets a subscription: it ended, and a later one may have the same number.
     pub fn forget(&mut self, sid: u64) {
         self.next.remove(&sid);

@@ -11,11 +11,12 @@ pub(super) use portfolio::audit;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, DATE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
+use hotpit_units::Timestamp;
 
 use super::auth::KEY_HEADER;
 use super::door::Peer;
@@ -151,6 +152,23 @@ pub(super) async fn faults(
     response
 }
 
+/// Puts the exchange's own time on every answer: a client compares its clock with it.
+pub(super) async fn dated(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(date) = http_date(app.clock.now()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+/// A time as HTTP writes it (RFC 9110, section 5.6.7).
+fn http_date(time: Timestamp) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok()?;
+    let text =
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
+    HeaderValue::from_str(&text).ok()
+}
+
 fn claimed_key(headers: &HeaderMap) -> Option<&str> {
     headers.get(KEY_HEADER).and_then(|key| key.to_str().ok())
 }
@@ -158,6 +176,12 @@ fn claimed_key(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_written_as_http_has_it() {
+        let date = http_date(Timestamp::from_secs(784_111_777)).unwrap();
+        assert_eq!(date, "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 
     #[test]
     fn one_order_is_told_from_a_list_and_from_its_queue() {

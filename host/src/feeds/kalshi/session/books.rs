@@ -39,11 +39,8 @@ struct Entry {
 struct Ask {
     id: u64,
     sent: Timestamp,
-    tickers: Vec<Arc<str>>,
-    /// Whether any of them came.
-    any_came: bool,
-    /// Whether it was for lost frames, and not for a first snapshot that is late.
-    after_loss: bool,
+    /// Those that did not come yet.
+    missing: Tickers,
 }
 
 /// What became of a request for snapshots.
@@ -63,6 +60,8 @@ pub(super) struct Books {
     /// When books were last asked for after a loss.
     last_round: Timestamp,
     lost_since_asked: bool,
+    /// Since when lost books are asked for and none comes.
+    in_vain_since: Option<Timestamp>,
 }
 
 impl Books {
@@ -83,11 +82,22 @@ impl Books {
     pub(super) fn forget(&mut self, tickers: &[Arc<str>]) -> Vec<Arc<str>> {
         let mut trusted = Vec::new();
         for ticker in tickers {
+            self.is_not_missing(ticker);
             if let Some(Entry { ticker, state: State::Synced }) = self.entries.remove(ticker) {
                 trusted.push(ticker);
             }
         }
         trusted
+    }
+
+    /// Takes a book off the request under way; whether it was on it.
+    fn is_not_missing(&mut self, name: &str) -> bool {
+        let Some(ask) = &mut self.ask else { return false };
+        let was_missing = ask.missing.remove(name);
+        if ask.missing.is_empty() {
+            self.ask = None;
+        }
+        was_missing
     }
 
     /// The market of this name, if it is followed.
@@ -109,10 +119,11 @@ impl Books {
     pub(super) fn snapshot(&mut self, name: &str) -> Option<Arc<str>> {
         let entry = self.entries.get_mut(name)?;
         entry.state = State::Synced;
-        if let Some(ask) = &mut self.ask {
-            ask.any_came |= ask.tickers.iter().any(|ticker| &**ticker == name);
+        let ticker = entry.ticker.clone();
+        if self.is_not_missing(name) {
+            self.in_vain_since = None;
         }
-        Some(entry.ticker.clone())
+        Some(ticker)
     }
 
     /// The market of this name: `Ok` if its book is trusted, `Err` if it waits for its snapshot.
@@ -136,6 +147,8 @@ impl Books {
     pub(super) fn distrust_all(&mut self, now: Timestamp) -> Vec<Arc<str>> {
         let ask_at = now.max(self.last_round + ROUND_PAUSE);
         self.lost_since_asked = true;
+        // What was asked for may be among what was lost.
+        self.ask = None;
         let mut trusted = Vec::new();
         for entry in self.entries.values_mut() {
             if entry.state == State::Synced {
@@ -171,12 +184,11 @@ impl Books {
         }
         tickers.sort_unstable();
         tickers.truncate(most);
-        let after_loss = std::mem::take(&mut self.lost_since_asked);
-        if after_loss {
+        if std::mem::take(&mut self.lost_since_asked) {
             self.last_round = now;
+            self.in_vain_since.get_or_insert(now);
         }
-        self.ask =
-            Some(Ask { id, sent: now, tickers: tickers.clone(), any_came: false, after_loss });
+        self.ask = Some(Ask { id, sent: now, missing: tickers.iter().cloned().collect() });
         Some(tickers)
     }
 
@@ -185,39 +197,31 @@ impl Books {
         self.ask.as_ref().is_some_and(|ask| ask.id == id)
     }
 
-    /// Looks after the request under way: it ends when all it asked for came, or after
-    /// `timeout`; what did not come is asked for again, later each time.
+    /// Looks after the request under way: it is over after `timeout`, and what did not come is
+    /// asked for again, later each time.
     pub(super) fn check_ask(&mut self, now: Timestamp, timeout: Duration) -> AskOutcome {
-        let Some(ask) = &self.ask else { return AskOutcome::Fine };
-        let is_waiting = |ticker: &Arc<str>| {
-            let entry = self.entries.get(ticker);
-            entry.is_some_and(|entry| matches!(entry.state, State::Waiting { .. }))
-        };
-        if ask.tickers.iter().any(is_waiting) && now.since(ask.sent) <= timeout {
-            return AskOutcome::Fine;
+        if self.ask.as_ref().is_some_and(|ask| now.since(ask.sent) > timeout) {
+            self.end_ask(now, timeout);
         }
-        self.end_ask(now, timeout)
+        let Some(since) = self.in_vain_since else { return AskOutcome::Fine };
+        let is_waiting = |entry: &Entry| matches!(entry.state, State::Waiting { .. });
+        if !self.entries.values().any(is_waiting) {
+            // Nobody follows those that were lost any more.
+            self.in_vain_since = None;
+        } else if now.since(since) > timeout {
+            return AskOutcome::Hopeless;
+        }
+        AskOutcome::Fine
     }
 
     /// The request under way failed, or is over.
-    pub(super) fn end_ask(&mut self, now: Timestamp, timeout: Duration) -> AskOutcome {
-        let Some(ask) = self.ask.take() else { return AskOutcome::Fine };
-        let mut all_came = true;
-        for ticker in &ask.tickers {
+    pub(super) fn end_ask(&mut self, now: Timestamp, timeout: Duration) {
+        let Some(ask) = self.ask.take() else { return };
+        for ticker in &ask.missing {
             let Some(entry) = self.entries.get_mut(ticker) else { continue };
-            let State::Waiting { ask_at, asked } = entry.state else { continue };
-            all_came = false;
-            // One that was lost anew while we asked keeps its earlier turn.
-            if ask_at <= ask.sent {
-                let pause = timeout.saturating_mul(1 << asked.min(10)).min(ASK_PAUSE_MAX);
-                entry.state =
-                    State::Waiting { ask_at: now + pause, asked: asked.saturating_add(1) };
-            }
-        }
-        if ask.after_loss && !all_came && !ask.any_came {
-            AskOutcome::Hopeless
-        } else {
-            AskOutcome::Fine
+            let State::Waiting { asked, .. } = entry.state else { continue };
+            let pause = timeout.saturating_mul(1 << asked.min(10)).min(ASK_PAUSE_MAX);
+            entry.state = State::Waiting { ask_at: now + pause, asked: asked.saturating_add(1) };
         }
     }
 
@@ -318,8 +322,23 @@ mod tests {
         books.next_ask(&held, 10, 1, at(1));
         books.snapshot("A");
         books.distrust_all(at(3));
-        assert_eq!(books.check_ask(at(7), PATIENCE), AskOutcome::Fine);
-        assert!(books.next_ask(&held, 10, 2, at(7)).is_some());
+        assert!(books.next_ask(&held, 10, 2, at(3)).is_some());
+    }
+
+    #[test]
+    fn a_loss_while_asking_starts_anew_and_does_not_hide_that_nothing_comes() {
+        let (mut books, held) = following(&["A", "B"]);
+        let mut asks = 0;
+        let mut outcome = AskOutcome::Fine;
+        for second in 1..=7 {
+            assert_eq!(outcome, AskOutcome::Fine, "{second}");
+            books.distrust_all(at(second));
+            asks += u32::from(books.next_ask(&held, 10, second, at(second)).is_some());
+            outcome = books.check_ask(at(second), PATIENCE);
+        }
+        assert_eq!((asks, outcome), (7, AskOutcome::Hopeless));
+        books.snapshot("A");
+        assert_eq!(books.check_ask(at(8), PATIENCE), AskOutcome::Fine, "one came");
     }
 
     #[test]

@@ -252,9 +252,11 @@ impl<P: Publish> Core<P> {
             self.saw_venue_time(sent);
             self.was_sent(sent, now);
         }
-        // A snapshot that was asked for is new, whatever number it has.
-        let is_answer =
-            matches!(body, Body::Snapshot(_)) && header.id.is_some_and(|id| self.books.awaits(id));
+        // A snapshot that was asked for may have the number of the frame before it: it holds what
+        // that one said. With an older number it would miss what came since.
+        let is_answer = matches!(body, Body::Snapshot(_))
+            && header.id.is_some_and(|id| self.books.awaits(id))
+            && header.sid.is_some_and(|sid| self.tracker.last(sid) == header.seq);
         if self.is_repeated(header, now) && !is_answer {
             self.repeated += 1;
             if self.repeated > DUPLICATES_MAX {

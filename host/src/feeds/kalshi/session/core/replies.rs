@@ -117,12 +117,7 @@ impl<P: Publish> Core<P> {
                 self.ended(channel, &reason(), now);
             }
             (7 | 10 | 25, None) => return Err(Restart(reason())),
-            (_, _) if is_ask => {
-                if self.books.end_ask(now, self.settings.snapshot_timeout()) == AskOutcome::Hopeless
-                {
-                    return Err(Restart(reason()));
-                }
-            }
+            (_, _) if is_ask => self.books.end_ask(now, self.settings.snapshot_timeout()),
             (_, Some(channel)) if named.is_some() => {
                 self.subscription_mut(channel).failed(code, failure.tickers(), now);
             }

@@ -9,6 +9,7 @@ use crate::feeds::kalshi::session::reports::{CatalogLink, DeskLink};
 use crate::streams::Streams;
 
 mod fresh;
+mod random;
 
 /// Keeps what is published, in short words.
 #[derive(Clone, Default)]
