@@ -13,7 +13,8 @@
 //!   - `upkeep`: what is due; `account`: what agents and people are told.
 //! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
-//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents.
+//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents; `writer`
+//!   keeps what the journal could not write.
 //! - [`dry_run`]: an exchange that is only read.
 //!
 //! # Promises
@@ -54,6 +55,7 @@ pub mod table;
 mod tests;
 mod upkeep;
 pub mod venue;
+mod writer;
 
 pub use dry_run::DryRun;
 pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, Receipt, Taken, ToDesk};
