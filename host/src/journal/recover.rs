@@ -204,3 +204,15 @@ pub(super) fn last_fill(connection: &Connection) -> rusqlite::Result<Option<Time
         connection.query_row("SELECT max(venue_ts_ns) FROM fills", (), |row| row.get(0))?;
     stored.map(stored_ts).transpose()
 }
+
+/// When the oldest order was decided that is not final, or of whose fills some were never booked:
+/// a new run reads the exchange's fills from before this.
+pub(super) fn oldest_unfinished(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let stored: Option<i64> = connection.query_row(
+        "SELECT min(intents.ts_ns) FROM orders JOIN intents ON intents.seq = orders.intent_seq
+         WHERE is_final = 0 OR filled_e2 > booked_e2",
+        (),
+        |row| row.get(0),
+    )?;
+    stored.map(stored_ts).transpose()
+}

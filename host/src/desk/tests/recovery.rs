@@ -188,12 +188,18 @@ fn a_position_that_settled_while_the_host_was_down_is_closed() {
 
 #[test]
 fn fills_are_read_from_before_the_oldest_order_that_may_have_traded() {
-    let mut floor = Floor::cold(Settings::default(), recovered(OrderState::Sent, None));
-    floor.apply(Input::Tick);
-    let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
-        panic!("not read: {:?}", floor.out.requests)
-    };
-    assert_eq!(*fills_since + Duration::from_secs(600), START);
+    let ago = |secs| Timestamp::from_secs(START.as_secs() - secs);
+    for (order, last_fill, expected) in [(7_200, 3_600, 7_200), (60, 3_600, 3_600)] {
+        let mut recovered = recovered(OrderState::Sent, None);
+        recovered.orders[0].intent.ts = ago(order);
+        recovered.last_fill = Some(ago(last_fill));
+        let mut floor = Floor::cold(Settings::default(), recovered);
+        floor.apply(Input::Tick);
+        let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
+            panic!("not read: {:?}", floor.out.requests)
+        };
+        assert_eq!(*fills_since + Duration::from_secs(600), ago(expected));
+    }
 }
 
 #[test]
