@@ -96,7 +96,7 @@ impl Floor {
         };
         let (agent, limits) = (floor.agent.clone(), AgentLimits::default());
         for input in [
-            Input::Tick,
+            Input::Connected,
             Input::Account(Ok(account)),
             Input::AgentUp { agent, limits },
             Input::Market(view),

@@ -118,6 +118,7 @@ impl Desk {
             compare_error: self.sync.error().map(str::to_owned),
             intents: self.counts.intents,
             denied: self.counts.denied,
+            left_out: self.counts.left_out,
             orders: self.counts.orders,
             fills: self.counts.fills,
             unknown: u64::try_from(unknown).unwrap_or(u64::MAX),

@@ -85,8 +85,8 @@ pub enum Input {
         /// Why.
         reason: String,
     },
-    /// New orders are welcome again. Of all: the exchange's word on positions that do not agree
-    /// is taken over.
+    /// New orders are welcome again. Of all: the exchange's word is taken on the positions that do
+    /// not agree, as the report shows them.
     Resume {
         /// One agent, or all.
         agent: Option<AgentId>,

@@ -8,7 +8,7 @@
 //!
 //! - [`Desk`] (`state`) takes an [`Input`] and gives [`Outputs`]; pure and synchronous.
 //!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
-//!   - `reports`: what is heard of orders → [`table`] → new states, fills → `ledger`;
+//!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`;
 //!   - `sync` and `reconcile`: the account as the exchange has it, compared and repaired;
 //!   - `upkeep`: what is due; `account`: what agents and people are told.
 //! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
@@ -33,6 +33,7 @@ mod agent_table;
 pub mod dry_run;
 mod exposure;
 pub mod fees;
+mod fills;
 mod holding;
 pub mod inbox;
 mod intents;

@@ -82,7 +82,9 @@ pub struct Intent {
     pub ts: Timestamp,
     /// Whose.
     pub agent: AgentId,
-    /// The agent's number for it. Used up by this record, whatever the decision.
+    /// The agent's number for it. Used up by this record, whatever the decision. (Of the denied
+    /// ones of an agent that sends very many some have no record, and theirs are used for this run
+    /// alone.)
     pub order: OrderId,
     /// The market; none: the agent named a handle that stands for nothing.
     pub ticker: Option<Arc<str>>,
@@ -231,7 +233,8 @@ pub struct CommandGiven {
     pub ts: Timestamp,
     /// By which agent; none: by an operator.
     pub agent: Option<AgentId>,
-    /// What, for people: `cancel 17`, `cancel-all`, `shutdown`.
+    /// What, for people: `cancel 17`, `cancel-all`, `shutdown`; or how many denied intents and
+    /// cancels of nothing have no record: `left out: 120 …`.
     pub command: String,
 }
 

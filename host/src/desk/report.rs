@@ -24,6 +24,9 @@ pub struct Report {
     pub intents: u64,
     /// Intents denied.
     pub denied: u64,
+    /// Denied intents and cancels of nothing that were not written down, as their agent sent too
+    /// many.
+    pub left_out: u64,
     /// Orders that were sent, as soon as their answer came or is known to be missing.
     pub orders: u64,
     /// Fills received.

@@ -10,6 +10,7 @@ use rand::RngExt;
 use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
 use super::fees;
+use super::fills::Parked;
 use super::inbox::AgentLimits;
 use super::io::{Input, Outputs};
 use super::ledger::Ledger;
@@ -20,14 +21,11 @@ use super::record::{
 };
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
-use crate::model::{AgentId, OrderState, VenueFill};
+use crate::model::{AgentId, OrderState};
 
 /// How many fill ids are remembered. The exchange's fills are read again from a few minutes
 /// before the last one, so those that are forgotten are never seen again.
 const FILL_IDS_KEPT: usize = 500_000;
-
-/// How many fills may wait for the name of their order.
-pub(super) const PARKED_MAX: usize = 1_000;
 
 /// The desk. Pure and synchronous: what it does depends on its inputs alone, and what it wants
 /// done comes out as [`Outputs`], so the same inputs always give the same decisions.
@@ -41,9 +39,8 @@ pub struct Desk {
     pub(super) ledger: Ledger,
     pub(super) orders: Orders,
     pub(super) fills: FillIds,
-    /// Fills that name an order as the exchange does, while we have orders whose name there we
-    /// do not know yet: whose they are is told by the answer that is still to come.
-    pub(super) parked: Vec<VenueFill>,
+    /// Fills of which it is not known yet whose they are.
+    pub(super) parked: Vec<Parked>,
     pub(super) halted: Option<String>,
     pub(super) stopping: bool,
     pub(super) sync: Sync,
@@ -55,6 +52,8 @@ pub struct Desk {
 pub(super) struct Counts {
     pub(super) intents: u64,
     pub(super) denied: u64,
+    /// Records of what agents asked for to no effect that were not written.
+    pub(super) left_out: u64,
     pub(super) orders: u64,
     pub(super) fills: u64,
 }

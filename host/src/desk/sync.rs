@@ -22,6 +22,12 @@ use super::venue::{AccountSnapshot, ReadError};
 /// The first wait before a read that failed is tried again, and the longest.
 const READ_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How many positions that do not agree are shown at once.
+const SHOWN_MAX: usize = 20;
+
+/// Why a desk that was just made may not trade.
+const NOT_SUBSCRIBED: &str = "the private channels are not subscribed yet";
+
 /// A position that does not agree: ours and theirs.
 type Drift = BTreeMap<Arc<str>, (Quantity, Quantity)>;
 
@@ -42,6 +48,8 @@ pub(super) struct Sync {
     /// Why the desk may not trade, if it may not; as of the last change.
     not_ready: Option<String>,
     reading: bool,
+    /// A read was asked for while one was under way, which may not show what it is asked for.
+    again: bool,
     due: Timestamp,
     attempt: u32,
     /// A read that was asked for since this time succeeded.
@@ -51,7 +59,7 @@ pub(super) struct Sync {
     compared: Option<Timestamp>,
     /// Why the last read failed, if it did.
     error: Option<String>,
-    /// The private channel is broken, and why.
+    /// Reports of the exchange do not come, and why.
     down: Option<String>,
     /// What comes out of the bus cannot be traded on, and why.
     bus_down: Option<String>,
@@ -59,8 +67,10 @@ pub(super) struct Sync {
     fills_read: Timestamp,
     /// What traded before this was in the account when the journal began.
     since: Timestamp,
-    /// The journal is new, or an operator said so: the exchange's word on positions is taken.
+    /// The journal is new: the exchange's word on positions is taken.
     adopt: bool,
+    /// What an operator was shown and takes the exchange's word on.
+    accepted: Drift,
     cash: CashWord,
     /// By how much the exchange's cash was more than ours in the last comparison, where nothing
     /// explained it.
@@ -80,19 +90,21 @@ impl Sync {
         let last_fill = recovered.last_fill.unwrap_or(now);
         let fills_read = oldest_order.map_or(last_fill, |oldest| oldest.min(last_fill));
         Self {
-            not_ready: Some("the account has not been read yet".to_owned()),
+            not_ready: Some(NOT_SUBSCRIBED.to_owned()),
             reading: false,
+            again: false,
             due: now,
             attempt: 0,
             read: false,
             valid_from: now,
             compared: None,
             error: None,
-            down: None,
+            down: Some(NOT_SUBSCRIBED.to_owned()),
             bus_down: None,
             fills_read: fills_read.min(now),
             since: recovered.since.unwrap_or(now),
             adopt: recovered.runs == 0,
+            accepted: Drift::new(),
             cash: CashWord::Unread,
             cash_suspect: None,
             suspects: Drift::new(),
@@ -117,8 +129,9 @@ impl Sync {
         self.error.as_deref()
     }
 
-    /// The account is read as soon as possible.
+    /// The account is read as soon as possible, after the read that is under way if there is one.
     pub(super) fn read_soon(&mut self, now: Timestamp) {
+        self.again = self.reading;
         self.due = self.due.min(now);
     }
 
@@ -135,10 +148,12 @@ impl Sync {
         self.last_booked = now;
     }
 
-    /// The exchange's word is taken on the positions that do not agree.
+    /// The exchange's word is taken on the positions that do not agree, as they were shown. What
+    /// differs otherwise by the next read is a new difference.
     pub(super) fn accept_drift(&mut self, now: Timestamp) {
         if !self.drift.is_empty() {
-            self.adopt = true;
+            let shown = self.drift.iter().take(SHOWN_MAX);
+            self.accepted = shown.map(|(ticker, pair)| (Arc::clone(ticker), *pair)).collect();
             self.read_soon(now);
         }
     }
@@ -159,7 +174,7 @@ impl Desk {
     }
 
     pub(super) fn disconnected(&mut self, reason: String, now: Timestamp, out: &mut Outputs) {
-        self.sync.down = Some(reason);
+        self.sync.down = Some(format!("the private channel is down: {reason}"));
         self.update_readiness(now, out);
     }
 
@@ -200,9 +215,15 @@ impl Desk {
                 self.sync.error = None;
                 self.sync.attempt = 0;
                 self.sync.due = now + self.settings.timing.reconcile_every();
+                let again = std::mem::take(&mut self.sync.again);
                 self.reconcile(&snapshot, now, out);
+                if again {
+                    self.sync.read_soon(now);
+                }
             }
+            // The next try is what was asked for meanwhile.
             Err(error) => {
+                self.sync.again = false;
                 let delay = retry_delay(READ_RETRY.0, READ_RETRY.1, self.sync.attempt);
                 self.sync.attempt += 1;
                 self.sync.due = now + delay;
@@ -289,7 +310,7 @@ impl Desk {
         }
         let missing = self.orders.open().filter(|(_, order)| order.missing().is_positive());
         let missing = missing.map(|(_, order)| &order.ticker);
-        for ticker in missing.chain(self.parked.iter().map(|fill| &fill.ticker)) {
+        for ticker in missing.chain(self.parked.iter().map(|parked| &parked.fill.ticker)) {
             if let Some(position) = ours.get_mut(ticker) {
                 position.unsettled = true;
             }
@@ -305,6 +326,7 @@ impl Desk {
         let before = std::mem::take(&mut self.sync.suspects);
         let known = std::mem::take(&mut self.sync.drift);
         let adopt = std::mem::take(&mut self.sync.adopt);
+        let accepted = std::mem::take(&mut self.sync.accepted);
         let mut undecided = false;
         for found in found {
             let slot = self.ledger.markets.slot(&found.ticker);
@@ -312,9 +334,12 @@ impl Desk {
             let pair = (found.ours, found.theirs);
             if !found.certain {
                 undecided = true;
+                if let Some(shown) = accepted.get(&found.ticker) {
+                    self.sync.accepted.insert(found.ticker, *shown);
+                }
             } else if let (Some(price), true) = (settlement, found.theirs.is_zero()) {
                 self.settle(slot, price, now, out);
-            } else if adopt {
+            } else if adopt || accepted.get(&found.ticker) == Some(&pair) {
                 self.adopt_position(slot, &found, now, out);
             } else if before.get(&found.ticker) == Some(&pair) || known.contains_key(&found.ticker)
             {
@@ -442,7 +467,7 @@ impl Desk {
         let recovering = self.orders.open().filter(|(_, order)| order.recovered).count();
         let sync = &self.sync;
         let not_ready = if let Some(reason) = &sync.down {
-            Some(format!("the private channel is down: {reason}"))
+            Some(reason.clone())
         } else if let Some(reason) = &sync.bus_down {
             Some(format!("the bus is down: {reason}"))
         } else if !sync.read {
@@ -450,8 +475,8 @@ impl Desk {
                 Some(error) => format!("the account cannot be read: {error}"),
                 None => "the account has not been read yet".to_owned(),
             })
-        } else if let Some((ticker, (ours, theirs))) = sync.drift.first_key_value() {
-            Some(format!("position drift: market={ticker} ours={ours} theirs={theirs}"))
+        } else if !sync.drift.is_empty() {
+            Some(told(&sync.drift))
         } else if recovering > 0 {
             Some(format!("orders of the last run are being looked for: {recovering}"))
         } else if sync.not_ready.is_some() && sync.undecided {
@@ -464,4 +489,17 @@ impl Desk {
             out.records.push(Record::Ready(Readiness { ts: now, not_ready }));
         }
     }
+}
+
+/// The positions that do not agree: what an operator accepts who resumes.
+fn told(drift: &Drift) -> String {
+    let line = |(ticker, (ours, theirs)): (&Arc<str>, &(Quantity, Quantity))| {
+        format!("market={ticker} ours={ours} theirs={theirs}")
+    };
+    let lines: Vec<String> = drift.iter().take(SHOWN_MAX).map(line).collect();
+    let more = match drift.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(", and {more} more after these"),
+    };
+    format!("position drift: {}{more}", lines.join(", "))
 }

@@ -28,6 +28,7 @@ impl Desk {
             self.sync.read_for_fills(now, self.settings.timing.read_lag());
         }
         self.cancel_orphans(now, out);
+        self.note_left_out(now, out);
         self.place_parked(now, out);
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
@@ -63,9 +64,10 @@ impl Desk {
         });
     }
 
-    /// After a restart, the orders of agents that did not come up again.
+    /// After a restart, the orders of agents that did not come up again. A desk that is not ready
+    /// cancels them all the same: nobody else does.
     fn cancel_orphans(&mut self, now: Timestamp, out: &mut Outputs) {
-        if self.sync.not_ready().is_some() || self.ledger.open_orders() == 0 {
+        if self.ledger.open_orders() == 0 {
             return;
         }
         let grace = self.settings.timing.orphan_grace();

@@ -55,6 +55,11 @@ fn desk(page: &mut Page, status: &Status) {
         "Intents that the risk manager denied.",
         desk.denied,
     );
+    page.counter(
+        "hotpit_records_left_out_total",
+        "Denied intents and cancels of nothing that were too many to be written down.",
+        desk.left_out,
+    );
     page.counter("hotpit_orders_sent_total", "Orders sent.", desk.orders);
     page.counter("hotpit_fills_total", "Fills received.", desk.fills);
     page.gauge("hotpit_orders_working", "Orders that may still trade.", desk.working.len());

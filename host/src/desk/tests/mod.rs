@@ -3,6 +3,7 @@
 mod orders;
 mod properties;
 mod recovery;
+mod revived;
 mod risk;
 mod shell;
 mod sync;
@@ -129,7 +130,7 @@ impl Floor {
     pub(super) fn with_limits(limits: Limits) -> Self {
         let settings = Settings { limits, ..Settings::default() };
         let mut floor = Self::cold(settings, Recovered { runs: 1, ..Recovered::default() });
-        floor.apply(Input::Tick);
+        floor.apply(Input::Connected);
         floor.apply(Input::Account(Ok(floor.snapshot())));
         floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
         floor.apply(Input::Market(view(floor.now)));

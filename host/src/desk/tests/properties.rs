@@ -111,7 +111,7 @@ impl World {
             next_order: 1,
         };
         world.records.append(&mut world.floor.out.records);
-        world.apply(Input::Tick);
+        world.apply(Input::Connected);
         world.requests.clear();
         world.apply(Input::Account(Ok(world.snapshot())));
         for agent in [true, false] {

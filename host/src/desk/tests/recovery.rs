@@ -65,7 +65,7 @@ fn venue_order(status: VenueOrderStatus, traded: i64) -> VenueOrder {
 /// A floor with the agent up and the market seen, before the account was read.
 fn restarted(recovered: Recovered) -> Floor {
     let mut floor = Floor::cold(Settings::default(), recovered);
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.apply(Input::Market(view(START)));
     floor
@@ -158,7 +158,7 @@ fn a_halt_holds_over_a_restart_and_cancels_what_works() {
 fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
     let mut floor =
         Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 4)], 4));
     floor.pass(Duration::from_millis(9_900));
     assert!(floor.cancels().is_empty());
@@ -167,12 +167,23 @@ fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
 }
 
 #[test]
+fn orders_without_an_agent_are_canceled_by_a_desk_that_is_not_ready_too() {
+    let mut floor =
+        Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
+    floor.pass(Duration::from_millis(9_900));
+    assert!(floor.cancels().is_empty());
+    floor.pass(Duration::from_millis(200));
+    assert_eq!(floor.cancels().len(), 1);
+    assert!(floor.desk.report().not_ready.is_some());
+}
+
+#[test]
 fn a_position_that_settled_while_the_host_was_down_is_closed() {
     let mut floor = Floor::cold(
         Settings::default(),
         Recovered { orders: vec![], ..recovered(OrderState::Sent, None) },
     );
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     let determined = Market {
         status: MarketStatus::Determined,
         settlement: Some(Price::ZERO),
@@ -194,7 +205,7 @@ fn fills_are_read_from_before_the_oldest_order_that_may_have_traded() {
         recovered.orders[0].intent.ts = ago(order);
         recovered.last_fill = Some(ago(last_fill));
         let mut floor = Floor::cold(Settings::default(), recovered);
-        floor.apply(Input::Tick);
+        floor.apply(Input::Connected);
         let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
             panic!("not read: {:?}", floor.out.requests)
         };

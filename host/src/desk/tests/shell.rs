@@ -189,6 +189,7 @@ impl Hand {
         let limits = AgentLimits::default();
         let (told, _) = oneshot::channel();
         self.send(ToDesk::AgentUp { agent: agent(), limits, told }).await;
+        self.send(ToDesk::Connected).await;
         while self.report().await.not_ready.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
