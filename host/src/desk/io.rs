@@ -5,7 +5,7 @@ use hotpit_units::Timestamp;
 use super::inbox::AgentLimits;
 use super::market_table::MarketView;
 use super::orders::OrderKey;
-use super::record::Record;
+use super::record::{JournalError, Record, RecoveredOrder};
 use super::risk::Approved;
 use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
 use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder};
@@ -59,6 +59,13 @@ pub enum Input {
         asked_at: Timestamp,
         /// What it said.
         result: Result<Option<VenueOrder>, ReadError>,
+    },
+    /// What the journal has for a [`Request::Recall`].
+    Recalled {
+        /// The exchange's word on the order.
+        report: VenueOrder,
+        /// The order; none: the journal does not have it (any more).
+        result: Result<Option<RecoveredOrder>, JournalError>,
     },
     /// What a [`Request::ReadAccount`] read.
     Account(Result<AccountSnapshot, ReadError>),
@@ -129,7 +136,7 @@ impl Outputs {
     }
 }
 
-/// Something to ask of the exchange. The answer comes back as an [`Input`].
+/// Something to ask of the exchange, or of the journal. The answer comes back as an [`Input`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Place an order: [`Input::Placed`].
@@ -156,6 +163,14 @@ pub enum Request {
         ticker: std::sync::Arc<str>,
         /// When it was approved.
         placed_at: Timestamp,
+    },
+    /// Look in the journal for an order that works at the exchange under a name of ours, and that
+    /// is not known any more: [`Input::Recalled`].
+    Recall {
+        /// The exchange's word on the order.
+        report: VenueOrder,
+        /// Our name for it.
+        client_order_id: ClientOrderId,
     },
     /// Read the account: [`Input::Account`].
     ReadAccount {

@@ -8,7 +8,8 @@
 //!
 //! - [`Desk`] (`state`) takes an [`Input`] and gives [`Outputs`]; pure and synchronous.
 //!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
-//!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`;
+//!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`; `unmet`:
+//!     orders that nobody here knows;
 //!   - `sync` and `reconcile`: the account as the exchange has it, compared and repaired;
 //!   - `upkeep`: what is due; `account`: what agents and people are told.
 //! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
@@ -54,6 +55,7 @@ mod sync;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod unmet;
 mod upkeep;
 pub mod venue;
 mod writer;

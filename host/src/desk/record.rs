@@ -28,14 +28,31 @@ pub trait Journal {
     /// # Errors
     /// When they are not written. The desk halts then, and sends nothing but cancels.
     fn append(&mut self, records: &[Record]) -> Result<(), JournalError>;
+
+    /// An order by our name for it, whatever its state; none: there is none, or it was deleted for
+    /// its age.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn find(&self, client_order_id: &ClientOrderId)
+    -> Result<Option<RecoveredOrder>, JournalError>;
 }
 
-/// The journal could not write.
+/// The journal failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the journal cannot write: {reason}")]
-pub struct JournalError {
-    /// What happened.
-    pub reason: String,
+pub enum JournalError {
+    /// It could not write.
+    #[error("the journal cannot write: {reason}")]
+    Write {
+        /// What happened.
+        reason: String,
+    },
+    /// It could not read.
+    #[error("the journal cannot be read: {reason}")]
+    Read {
+        /// What happened.
+        reason: String,
+    },
 }
 
 /// One thing that happened at the desk.
@@ -274,8 +291,8 @@ pub struct Readiness {
 pub struct Difference {
     /// When it was found.
     pub ts: Timestamp,
-    /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`, `position`,
-    /// `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
+    /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`,
+    /// `stray_order`, `position`, `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
     pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,

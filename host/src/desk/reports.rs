@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use hotpit_units::{Quantity, Timestamp};
 
-use super::agent_table::EXTERNAL;
-use super::exposure::Working;
 use super::io::Outputs;
-use super::orders::{Cancel, Order, OrderKey, Query};
+use super::orders::{Cancel, OrderKey, Query};
 use super::record::{Difference, OrderEvent, Record};
 use super::settings::retry_delay;
 use super::state::{Desk, filled_of};
@@ -157,25 +155,6 @@ impl Desk {
         }
     }
 
-    /// The exchange said where an order is.
-    pub(super) fn report_order(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) {
-        let known = self.orders.find(&report.venue_order_id, report.client_order_id.as_ref());
-        match known {
-            Some(key) => {
-                self.orders.name(key, &report.venue_order_id);
-                self.hear_report(key, report, now, out);
-                self.place_parked(now, out);
-            }
-            None => match report.status {
-                VenueOrderStatus::Resting => self.adopt_order(report, now, out),
-                // Not ours, and it cannot trade any more.
-                VenueOrderStatus::Canceled
-                | VenueOrderStatus::Executed
-                | VenueOrderStatus::Unknown => {}
-            },
-        }
-    }
-
     /// Gives whether the report was believed.
     pub(super) fn hear_report(
         &mut self,
@@ -200,37 +179,6 @@ impl Desk {
             VenueOrderStatus::Unknown => (Event::Lost, report.filled),
         };
         self.heard(key, event, filled, reason, now, out)
-    }
-
-    /// An order that was placed outside this host: it is counted and met by no order of ours, and
-    /// never touched.
-    fn adopt_order(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) {
-        let order = Order {
-            agent: EXTERNAL,
-            market: self.ledger.markets.slot(&report.ticker),
-            ticker: Arc::clone(&report.ticker),
-            order: None,
-            client_order_id: report.client_order_id.clone(),
-            venue_order_id: Some(report.venue_order_id.clone()),
-            exchange_index: report.exchange_index,
-            side: report.side,
-            price: report.price,
-            quantity: report.filled.saturating_add(report.remaining),
-            post_only: false,
-            state: OrderState::Sent,
-            filled: report.filled,
-            booked: Quantity::ZERO,
-            created: now,
-            heard: now,
-            cancel: Cancel::Idle,
-            query: Query::Idle,
-            recovered: false,
-            presumed: false,
-            committed: Working::default(),
-            listed: false,
-        };
-        let key = self.orders.insert(order);
-        self.heard(key, Event::Acknowledged, report.filled, "", now, out);
     }
 
     /// The one place where an order changes. Gives whether what was heard could be true.

@@ -217,8 +217,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             Command::Halt { agent, reason, done } => {
                 let _ = done.send(self.try_step(Input::Halt { agent, reason }));
             }
-            // Nothing is accepted while the journal lacks something: the next order would stand
-            // on records that are not there.
+            // The next order would stand on records that are not there.
             Command::Resume { agent, done } => {
                 let whole = self.writer.must_be_whole(self.clock.now());
                 let _ = done.send(whole.and_then(|()| self.try_step(Input::Resume { agent })));
@@ -337,8 +336,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         written
     }
 
-    /// The records are not written, so the orders among them are not sent. What follows from that
-    /// is kept with them.
+    /// The records are not written, so the orders among them are not sent.
     fn without_journal(&mut self, reason: &str, out: &mut Outputs) {
         let now = self.clock.now();
         let mut after = Outputs::default();
@@ -348,7 +346,10 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.desk.apply(Input::Placed { order: *order, outcome }, now, &mut after);
                 false
             }
-            Request::Cancel { .. } | Request::Find { .. } | Request::ReadAccount { .. } => true,
+            Request::Cancel { .. }
+            | Request::Find { .. }
+            | Request::Recall { .. }
+            | Request::ReadAccount { .. } => true,
         });
         let failed = Input::JournalFailed { reason: reason.to_owned() };
         self.desk.apply(failed, now, &mut after);
@@ -393,6 +394,11 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             Request::Find { order, client_order_id, ticker, placed_at } => {
                 self.reads.wait(Read::Find { order, client_order_id, ticker, placed_at });
                 self.start_reads();
+            }
+            Request::Recall { report, client_order_id } => {
+                let result = self.writer.find(&client_order_id);
+                let recalled = Input::Recalled { report, result };
+                self.desk.apply(recalled, self.clock.now(), &mut self.out);
             }
             Request::ReadAccount { fills_since } => {
                 self.reads.wait(Read::Account { fills_since });

@@ -15,7 +15,7 @@ use super::reconcile::{self, Cash, OurPosition, PositionDifference};
 use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
 use super::reports::difference;
 use super::settings::retry_delay;
-use super::state::Desk;
+use super::state::{Desk, is_our_form};
 use super::table::Event;
 use super::venue::{AccountSnapshot, ReadError};
 
@@ -246,9 +246,9 @@ impl Desk {
             self.book(fill, now, out);
         }
         for order in &snapshot.resting {
-            let known =
-                self.orders.find(&order.venue_order_id, order.client_order_id.as_ref()).is_some();
-            if !known {
+            let name = order.client_order_id.as_ref();
+            let known = self.orders.find(&order.venue_order_id, name).is_some();
+            if !known && !name.is_some_and(is_our_form) {
                 let detail = format!("order {} is not this host's", order.venue_order_id);
                 let ticker = Some(Arc::clone(&order.ticker));
                 out.records.push(difference("external_order", ticker, detail, now));

@@ -10,8 +10,9 @@ use std::time::Duration;
 use hotpit_units::Timestamp;
 use tracing::{error, info, warn};
 
-use super::record::{Journal, Record};
+use super::record::{Journal, JournalError, Record, RecoveredOrder};
 use super::settings::retry_delay;
+use crate::model::ClientOrderId;
 
 /// How many records wait for a journal that does not write, at most: those of hours, as a halted
 /// desk makes few. Those beyond it are not kept, and nothing is written after the gap.
@@ -105,6 +106,17 @@ impl Writer {
         Ok(())
     }
 
+    /// An order by our name for it, as far as it is on disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) fn find(
+        &self,
+        client_order_id: &ClientOrderId,
+    ) -> Result<Option<RecoveredOrder>, JournalError> {
+        self.journal.find(client_order_id)
+    }
+
     /// Whether all that happened is on disk; tries once more.
     ///
     /// # Errors
@@ -174,7 +186,6 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::desk::JournalError;
     use crate::desk::record::{CommandGiven, Record};
 
     const NOW: Timestamp = Timestamp::from_secs(1_000);
@@ -191,7 +202,7 @@ mod tests {
         fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
             self.tries.set(self.tries.get() + 1);
             if self.full.get() {
-                return Err(JournalError { reason: "disk full".to_owned() });
+                return Err(JournalError::Write { reason: "disk full".to_owned() });
             }
             let names: Vec<&str> = records
                 .iter()
@@ -202,6 +213,10 @@ mod tests {
                 .collect();
             self.written.borrow_mut().push(names.join(" "));
             Ok(())
+        }
+
+        fn find(&self, _: &ClientOrderId) -> Result<Option<RecoveredOrder>, JournalError> {
+            Ok(None)
         }
     }
 

@@ -14,7 +14,7 @@ use crate::desk::Recovered;
 use crate::desk::record::{
     Decision, Holding, Intent, ORDER_IDS_KEPT, RecoveredHolding, RecoveredOrder, UsedOrderIds,
 };
-use crate::model::{AgentId, OrderId, OrderState, TimeInForce};
+use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
 use crate::units::{Side, Timestamp};
 
 impl Store {
@@ -81,6 +81,20 @@ fn order(row: &Row<'_>) -> rusqlite::Result<RecoveredOrder> {
         filled: read_quantity(row, "filled_e2")?,
         booked: read_quantity(row, "booked_e2")?,
     })
+}
+
+/// An order by our name for it, whatever its state.
+pub(super) fn find(
+    connection: &Connection,
+    client_order_id: &ClientOrderId,
+) -> rusqlite::Result<Option<RecoveredOrder>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM orders JOIN intents ON intents.seq = orders.intent_seq
+             WHERE orders.client_order_id = ?",
+        )?
+        .query_row([client_order_id.as_str()], order)
+        .optional()
 }
 
 fn holding(row: &Row<'_>) -> rusqlite::Result<RecoveredHolding> {

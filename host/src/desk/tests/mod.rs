@@ -231,7 +231,10 @@ impl Floor {
             .iter()
             .filter_map(|request| match request {
                 Request::Cancel { request, .. } => Some(request),
-                Request::Place { .. } | Request::Find { .. } | Request::ReadAccount { .. } => None,
+                Request::Place { .. }
+                | Request::Find { .. }
+                | Request::Recall { .. }
+                | Request::ReadAccount { .. } => None,
             })
             .collect()
     }

@@ -335,7 +335,7 @@ impl World {
                     };
                     self.apply(Input::Account(result));
                 }
-                Request::Place { .. } => {}
+                Request::Place { .. } | Request::Recall { .. } => {}
             }
         }
     }

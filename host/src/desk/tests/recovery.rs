@@ -235,3 +235,80 @@ fn what_the_orders_of_the_last_run_hold_is_counted_once() {
     }
     assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
 }
+
+const OURS: &str = "hp3-0123456789abcdef-7";
+
+/// A listing with an order that works under a name of ours, and what it is asked of the journal.
+fn stray(floor: &mut Floor) -> VenueOrder {
+    let order = VenueOrder {
+        client_order_id: Some(OURS.into()),
+        ..venue_order(VenueOrderStatus::Resting, 4)
+    };
+    floor.apply(Input::Account(Ok(AccountSnapshot {
+        resting: vec![order.clone()],
+        ..floor.snapshot()
+    })));
+    let recall = Request::Recall { report: order.clone(), client_order_id: OURS.into() };
+    assert_eq!(floor.out.requests, [recall]);
+    assert_eq!(floor.differences(), Vec::<&str>::new());
+    order
+}
+
+fn ended() -> RecoveredOrder {
+    let mut order = recovered(OrderState::Canceled, Some("v-old")).orders.remove(0);
+    order.intent.decision = Decision::Approved { client_order_id: OURS.into(), exchange_index: 3 };
+    order
+}
+
+#[test]
+fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::Recalled { report: report.clone(), result: Ok(Some(ended())) });
+    assert_eq!(floor.differences(), ["order_back"]);
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
+    assert!(floor.cancels().is_empty());
+    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    assert_eq!(floor.cancels().len(), 1);
+
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::AgentDown { agent: agent(), reason: "deleted".to_owned() });
+    floor.apply(Input::Recalled { report, result: Ok(Some(ended())) });
+    assert_eq!(floor.cancels().len(), 1, "its agent is gone");
+}
+
+#[test]
+fn an_order_of_ours_that_the_journal_does_not_know_is_canceled() {
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::Recalled { report: report.clone(), result: Ok(None) });
+    assert_eq!(floor.differences(), ["stray_order"]);
+    assert_eq!(floor.cancels().len(), 1);
+    assert!(!floor.desk.is_drained());
+    floor.apply(Input::Order(VenueOrder { status: VenueOrderStatus::Canceled, ..report }));
+    assert!(floor.desk.is_drained());
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_asked_again_by_the_next_listing() {
+    let mut floor = Floor::open();
+    for _ in 0..2 {
+        let report = stray(&mut floor);
+        let error = crate::desk::JournalError::Read { reason: "broken".to_owned() };
+        floor.apply(Input::Recalled { report, result: Err(error) });
+        assert_eq!(floor.differences(), ["stray_order"]);
+        assert_eq!((floor.cancels().len(), floor.desk.report().working.len()), (0, 0));
+    }
+}
+
+#[test]
+fn an_order_that_ended_before_the_restart_and_is_listed_works_again() {
+    let mut recovered = recovered(OrderState::Canceled, Some("v-old"));
+    // Taken over because a fill is missing.
+    recovered.orders[0].filled = contracts(5);
+    let mut floor = restarted(recovered);
+    floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 5)], 4));
+    assert!(floor.differences().contains(&"order_back"));
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(5))]);
+}

@@ -164,6 +164,17 @@ fn an_append_is_there_after_a_kill() {
 }
 
 #[test]
+fn an_order_that_has_ended_is_found_by_its_name() {
+    let mut floor = Floor::new();
+    floor.store.append(&done(1, 7, "a")).unwrap();
+    assert_eq!(floor.store.recover().unwrap().orders, []);
+    let found = floor.store.find(&"a".into()).unwrap().unwrap();
+    assert_eq!((found.intent.order, found.state), (OrderId(7), OrderState::Filled));
+    assert_eq!(found.booked, Quantity::from_contracts(10));
+    assert_eq!(floor.store.find(&"b".into()).unwrap(), None);
+}
+
+#[test]
 fn an_append_that_fails_leaves_nothing() {
     let mut floor = Floor::new();
     floor.store.append(&[fill(1, "f", None, 1)]).unwrap();
@@ -200,7 +211,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
     });
     let records = [intent(2, "maker", 2, Some("b")), long];
     let error = floor.store.append(&records).unwrap_err();
-    assert!(error.reason.contains("no space is left"), "{error}");
+    assert!(error.to_string().contains("no space is left"), "{error}");
     assert_eq!(floor.after_kill(), before);
     floor
         .store
