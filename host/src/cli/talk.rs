@@ -9,7 +9,7 @@ use hotpit_units::Timestamp;
 use super::client::Client;
 use super::table::{Align, Table};
 use super::text::{mebibytes, micros, print, print_json, since};
-use crate::desk::{OrderLine, PositionLine};
+use crate::desk::{OrderLine, PositionLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
 use crate::ops::{AgentLine, Done, Order, Status, StreamLine};
 
@@ -101,7 +101,7 @@ fn status_text(status: &Status) -> String {
         ),
         ("fills", summary.fills.to_string()),
         ("compared", compared(status)),
-        ("cash", status.desk.cash.to_string()),
+        ("cash", cash(&status.desk)),
         ("realized", summary.realized.to_string()),
         ("unrealized", or_dash(summary.unrealized)),
         ("fees", summary.fees.to_string()),
@@ -113,6 +113,17 @@ fn status_text(status: &Status) -> String {
     text.push('\n');
     text.push_str(&streams_text(&status.streams, status.now));
     text
+}
+
+/// The cash, and where it lies: an order is paid from the shard of its market alone.
+fn cash(desk: &Report) -> String {
+    let line =
+        |line: &ShardLine| format!("shard {}: {} ({} free)", line.shard, line.cash, line.free);
+    let shards: Vec<String> = desk.shards.iter().map(line).collect();
+    if shards.is_empty() {
+        return desk.cash.to_string();
+    }
+    format!("{}: {}", desk.cash, shards.join(", "))
 }
 
 /// When the desk's books were last compared with the exchange's, and why not since then.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hotpit_units::{Quantity, Timestamp};
+use hotpit_units::{Dollars, Quantity, Timestamp};
 
 use super::exposure::Working;
 use super::io::{Outputs, Request};
@@ -82,7 +82,9 @@ impl Desk {
             working: stake.working,
             exposure: self.ledger.exposure(),
             open_orders: self.ledger.open_orders(),
-            free_cash: self.ledger.free_cash(),
+            free_cash: market.map_or(Dollars::ZERO, |slot| {
+                self.ledger.shard(self.ledger.markets.get(slot).shard).free()
+            }),
         }
     }
 

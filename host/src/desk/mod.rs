@@ -10,7 +10,7 @@
 //!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
 //!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`; `unmet`:
 //!     orders that nobody here knows;
-//!   - `sync` and `reconcile`: the account as the exchange has it, compared and repaired;
+//!   - `sync`, `cash` and `reconcile`: the account as the exchange has it, compared and repaired;
 //!   - `upkeep`: what is due; `account`: what agents and people are told.
 //! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
@@ -31,6 +31,7 @@
 
 mod account;
 mod agent_table;
+mod cash;
 pub mod dry_run;
 mod exposure;
 pub mod fees;
@@ -66,7 +67,7 @@ pub use io::{Input, Outputs, Request};
 pub use market_table::MarketView;
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};
-pub use report::{OrderLine, PositionLine, Report};
+pub use report::{OrderLine, PositionLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
 pub use shell::{Notify, Views, run};

@@ -45,6 +45,9 @@ pub struct Desk {
     pub(super) stopping: bool,
     pub(super) sync: Sync,
     pub(super) counts: Counts,
+    pub(super) started: Timestamp,
+    /// When what is over was dropped last.
+    pub(super) retired: Timestamp,
 }
 
 /// What was counted since the start.
@@ -83,6 +86,8 @@ impl Desk {
             stopping: false,
             sync,
             counts: Counts::default(),
+            started: now,
+            retired: now,
         };
         for fill_id in recovered.fill_ids {
             desk.fills.insert(fill_id);
@@ -228,11 +233,13 @@ impl Desk {
             of_agent.since = now;
         }
         of_agent.order_ids.insert(intent.order);
+        let market = self.ledger.markets.slot(&ticker);
+        self.ledger.put_on_by_order(market, exchange_index);
         let unknown = state == OrderState::Unknown;
         let first_query = now + self.settings.timing.first_query();
         let order = Order {
             agent,
-            market: self.ledger.markets.slot(&ticker),
+            market,
             ticker,
             order: Some(intent.order),
             client_order_id: Some(client_order_id),
@@ -270,7 +277,7 @@ impl Desk {
     }
 
     fn see(&mut self, view: MarketView, now: Timestamp, out: &mut Outputs) {
-        let slot = self.ledger.markets.see(view);
+        let slot = self.ledger.see(view, now);
         if let Some(price) = self.ledger.markets.get(slot).paid() {
             self.settle(slot, price, now, out);
         }

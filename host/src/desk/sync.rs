@@ -9,9 +9,10 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use tracing::info;
 
 use super::agent_table::EXTERNAL;
+use super::cash::CashSync;
 use super::io::{Outputs, Request};
 use super::market_table::MarketSlot;
-use super::reconcile::{self, Cash, OurPosition, PositionDifference};
+use super::reconcile::{self, OurPosition, PositionDifference};
 use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
 use super::reports::difference;
 use super::settings::retry_delay;
@@ -30,17 +31,6 @@ const NOT_SUBSCRIBED: &str = "the private channels are not subscribed yet";
 
 /// A position that does not agree: ours and theirs.
 type Drift = BTreeMap<Arc<str>, (Quantity, Quantity)>;
-
-/// How far the exchange's word on cash is known.
-#[derive(Debug, Clone, Copy)]
-enum CashWord {
-    /// It was not read yet.
-    Unread,
-    /// It was read while something was under way: the next quiet read replaces it.
-    Early,
-    /// It was read. What orders held by then was estimated and may be wrong by `slack` at most.
-    Read { slack: Dollars },
-}
 
 /// Where the comparison with the exchange stands.
 #[derive(Debug)]
@@ -71,15 +61,12 @@ pub(super) struct Sync {
     adopt: bool,
     /// What an operator was shown and takes the exchange's word on.
     accepted: Drift,
-    cash: CashWord,
-    /// By how much the exchange's cash was more than ours in the last comparison, where nothing
-    /// explained it.
-    cash_suspect: Option<Dollars>,
+    pub(super) cash: CashSync,
     suspects: Drift,
-    drift: Drift,
+    pub(super) drift: Drift,
     /// Something was too young to be judged in the last comparison.
-    undecided: bool,
-    last_booked: Timestamp,
+    pub(super) undecided: bool,
+    pub(super) last_booked: Timestamp,
     /// When the account was read last because fills were missing.
     read_for_fills: Timestamp,
 }
@@ -105,8 +92,7 @@ impl Sync {
             since: recovered.since.unwrap_or(now),
             adopt: recovered.runs == 0,
             accepted: Drift::new(),
-            cash: CashWord::Unread,
-            cash_suspect: None,
+            cash: CashSync::default(),
             suspects: Drift::new(),
             drift: Drift::new(),
             undecided: false,
@@ -142,6 +128,11 @@ impl Sync {
             self.read_for_fills = now;
             self.read_soon(now);
         }
+    }
+
+    /// The account is read at this time at the latest.
+    pub(super) fn read_by(&mut self, at: Timestamp) {
+        self.due = self.due.min(at);
     }
 
     pub(super) fn booked(&mut self, now: Timestamp) {
@@ -391,51 +382,6 @@ impl Desk {
             cause: HoldingCause::Adopted,
             holding,
         }));
-    }
-
-    /// The exchange's balance is what is free: what resting orders hold is off it already, and
-    /// our cash counts it. The first word is taken. Later a difference is taken over if nothing
-    /// explains it, neither fills nor positions nor what orders may have taken since the balance
-    /// was asked for, and two reads in a row show the same.
-    fn compare_cash(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
-        let lag = self.settings.timing.read_lag();
-        let held = reconcile::held(snapshot);
-        let (ours, theirs) = (self.ledger.cash(), snapshot.balance.saturating_add(held));
-        let reserved = self.ledger.most_reserved();
-        let quiet = self.sync.last_booked + lag <= snapshot.requested_at
-            && self.parked.is_empty()
-            && !self.orders.open().any(|(_, order)| order.missing().is_positive())
-            && !self.sync.undecided
-            && self.sync.drift.is_empty();
-        let before = self.sync.cash_suspect.take();
-        let slack = match self.sync.cash {
-            CashWord::Read { slack } => slack,
-            CashWord::Early if !quiet => return,
-            CashWord::Unread | CashWord::Early => {
-                self.ledger.set_cash(theirs);
-                let read = CashWord::Read { slack: reserved.max(held) };
-                self.sync.cash = if quiet { read } else { CashWord::Early };
-                return;
-            }
-        };
-        match reconcile::cash(ours, snapshot.balance, reserved, quiet) {
-            Cash::Agrees | Cash::Undecided => {}
-            Cash::Differs if before == Some(theirs - ours) => {
-                // Within the slack it is the estimate of the first read that was wrong.
-                if (theirs - ours).abs() > slack {
-                    let detail = format!("ours={ours} theirs={theirs}: taken over");
-                    out.records.push(difference("cash", None, detail, now));
-                }
-                self.ledger.set_cash(theirs);
-                self.sync.cash = CashWord::Read { slack: Dollars::ZERO };
-            }
-            Cash::Differs => {
-                self.sync.cash_suspect = Some(theirs - ours);
-                if before.is_none() {
-                    self.sync.due = self.sync.due.min(now + lag);
-                }
-            }
-        }
     }
 
     /// A market paid out.

@@ -90,9 +90,11 @@ impl Desk {
     /// An order that was placed outside this host: it is counted and met by no order of ours, and
     /// never touched.
     fn adopt_order(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) -> OrderKey {
+        let market = self.ledger.markets.slot(&report.ticker);
+        self.ledger.put_on_by_order(market, report.exchange_index);
         let order = Order {
             agent: EXTERNAL,
-            market: self.ledger.markets.slot(&report.ticker),
+            market,
             ticker: Arc::clone(&report.ticker),
             order: None,
             client_order_id: report.client_order_id.clone(),

@@ -14,6 +14,9 @@ use super::state::Desk;
 /// read for it. Its own report usually comes within milliseconds.
 const MISSING_FILL_WAIT: Duration = Duration::from_secs(1);
 
+/// How often what is over is dropped: a look at every market and order that is remembered.
+const RETIRE_EVERY: Duration = Duration::from_secs(60);
+
 impl Desk {
     pub(super) fn tick(&mut self, now: Timestamp, out: &mut Outputs) {
         let mut fills_missing = false;
@@ -29,9 +32,18 @@ impl Desk {
         }
         self.cancel_orphans(now, out);
         self.note_left_out(now, out);
+        self.retire(now);
         self.place_parked(now, out);
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
+    }
+
+    /// Drops markets in which nothing more can happen.
+    fn retire(&mut self, now: Timestamp) {
+        if self.retired + RETIRE_EVERY <= now {
+            self.retired = now;
+            self.ledger.retire(&self.orders.markets(), self.started, now);
+        }
     }
 
     /// The exchange is there again: what waited for its next attempt need not wait any longer.

@@ -219,7 +219,8 @@ fn what_the_orders_of_the_last_run_hold_is_counted_once() {
     let balance = Dollars::from_dollars(997);
     let account = |floor: &Floor, balance, resting| {
         let positions = vec![held(TICKER, 4)];
-        Input::Account(Ok(AccountSnapshot { resting, positions, balance, ..floor.snapshot() }))
+        let balances = on_shard(balance);
+        Input::Account(Ok(AccountSnapshot { resting, positions, balances, ..floor.snapshot() }))
     };
     // $3 are held for the six that still work at 50 cents.
     floor.apply(account(&floor, balance, vec![venue_order(VenueOrderStatus::Resting, 4)]));

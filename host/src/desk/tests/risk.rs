@@ -227,13 +227,14 @@ fn every_check_denies_with_its_code_and_its_numbers() {
             arrange: |floor| {
                 floor.now = floor.now + Duration::from_secs(60);
                 let balance = Dollars::from_dollars(5);
-                let snapshot = AccountSnapshot { balance, ..floor.snapshot() };
+                let balances = on_shard(balance);
+                let snapshot = AccountSnapshot { balances, ..floor.snapshot() };
                 floor.apply(Input::Account(Ok(snapshot.clone())));
                 floor.apply(Input::Account(Ok(snapshot)));
             },
             intent: bid(1, 50, 10),
             // $5, the fee of 0.07 × 10 × 0.5 × 0.5, and a step of rounding.
-            denial: "CASH_SHORT: cost=5.185000 free=5.000000",
+            denial: "CASH_SHORT: cost=5.185000 free=5.000000 shard=3",
         },
         Case {
             name: "own order on the other side",
@@ -409,7 +410,7 @@ fn an_order_that_closes_needs_neither_cash_nor_room() {
     floor.apply(Input::Fill(filled(&sent, "f1", 20, floor.now)));
     floor.now = floor.now + Duration::from_secs(60);
     let mut snapshot = floor.snapshot();
-    snapshot.balance = Dollars::ZERO;
+    snapshot.balances = on_shard(Dollars::ZERO);
     snapshot.positions = vec![held(TICKER, 20)];
     floor.apply(Input::Account(Ok(snapshot.clone())));
     floor.apply(Input::Account(Ok(snapshot)));

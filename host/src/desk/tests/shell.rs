@@ -102,7 +102,7 @@ impl Venue for Exchange {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
-            balance: Dollars::from_dollars(1_000),
+            balances: on_shard(Dollars::from_dollars(1_000)),
         })
     }
 }

@@ -236,8 +236,8 @@ fn what_traded_before_the_journal_began_is_not_counted() {
 
 /// An account with nothing but cash and resting orders.
 fn account(floor: &Floor, balance: i64, resting: Vec<VenueOrder>) -> Input {
-    let balance = Dollars::from_dollars(balance);
-    Input::Account(Ok(AccountSnapshot { balance, resting, ..floor.snapshot() }))
+    let balances = on_shard(Dollars::from_dollars(balance));
+    Input::Account(Ok(AccountSnapshot { balances, resting, ..floor.snapshot() }))
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn cash_is_not_judged_while_a_position_does_not_agree() {
     // A fill that nobody reported yet: the cash went with the position.
     for _ in 0..3 {
         let mut snapshot = floor.snapshot();
-        snapshot.balance = Dollars::from_dollars(998);
+        snapshot.balances = on_shard(Dollars::from_dollars(998));
         snapshot.positions = vec![held(TICKER, 4)];
         floor.apply(Input::Account(Ok(snapshot)));
         assert!(!floor.differences().contains(&"cash"));
