@@ -9,6 +9,7 @@ use super::agent_table::EXTERNAL;
 use super::io::Outputs;
 use super::ledger::Trade;
 use super::orders::{Order, OrderKey};
+use super::plausible;
 use super::record::{FillBooked, Holding, Record};
 use super::reports::difference;
 use super::state::Desk;
@@ -46,8 +47,9 @@ impl Desk {
         if self.fills.contains(&fill.fill_id) {
             return;
         }
-        if !fill.quantity.is_positive() {
-            let detail = format!("fill {} of {} contracts", fill.fill_id, fill.quantity);
+        if !plausible::fill(&fill) {
+            let VenueFill { fill_id, quantity, price, fee, .. } = &fill;
+            let detail = format!("fill {fill_id} of {quantity} contracts at {price}, fee {fee}");
             out.records.push(difference("bad_report", Some(fill.ticker), detail, now));
             return;
         }

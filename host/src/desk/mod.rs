@@ -43,6 +43,7 @@ mod io;
 mod ledger;
 mod market_table;
 mod orders;
+mod plausible;
 mod pool;
 mod reconcile;
 pub mod record;

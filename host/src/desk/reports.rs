@@ -8,6 +8,7 @@ use hotpit_units::{Quantity, Timestamp};
 
 use super::io::Outputs;
 use super::orders::{Cancel, OrderKey, Query};
+use super::plausible;
 use super::record::{Difference, OrderEvent, Record};
 use super::settings::retry_delay;
 use super::state::{Desk, filled_of};
@@ -164,6 +165,10 @@ impl Desk {
         out: &mut Outputs,
     ) -> bool {
         let Some(order) = self.orders.get(key) else { return false };
+        if !plausible::order(report) {
+            out.records.push(bad_report(report, now));
+            return false;
+        }
         let reason = report.reason.as_deref().unwrap_or_default();
         let (event, filled) = match report.status {
             VenueOrderStatus::Resting => (Event::Acknowledged, report.filled),
@@ -194,7 +199,7 @@ impl Desk {
         let first_query = now + self.settings.timing.first_query();
         let Some(order) = self.orders.get_mut(key) else { return false };
         let (from, filled_before) = (order.state, order.filled);
-        order.filled = order.filled.max(filled).max(order.booked);
+        order.filled = order.filled.max(plausible::filled(filled)).max(order.booked);
         if event != Event::Absent {
             order.heard = now;
         }
@@ -309,6 +314,15 @@ impl Desk {
             Query::Idle | Query::Due { .. } | Query::InFlight { .. } => {}
         }
     }
+}
+
+/// A report on an order that cannot be true.
+pub(super) fn bad_report(report: &VenueOrder, now: Timestamp) -> Record {
+    let detail = format!(
+        "order {} of {} filled and {} working contracts at {}",
+        report.venue_order_id, report.filled, report.remaining, report.price
+    );
+    difference("bad_report", Some(Arc::clone(&report.ticker)), detail, now)
 }
 
 pub(super) fn difference(

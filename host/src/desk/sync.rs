@@ -12,6 +12,7 @@ use super::agent_table::EXTERNAL;
 use super::cash::CashSync;
 use super::io::{Outputs, Request};
 use super::market_table::MarketSlot;
+use super::plausible;
 use super::reconcile::{self, OurPosition, PositionDifference};
 use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
 use super::reports::difference;
@@ -201,6 +202,13 @@ impl Desk {
         out: &mut Outputs,
     ) {
         self.sync.reading = false;
+        // What cannot be true tells nothing of the rest either: as good as no answer.
+        let result = result.and_then(|snapshot| match plausible::problem(&snapshot) {
+            None => Ok(snapshot),
+            Some(problem) => {
+                Err(ReadError { call: "the account", reason: format!("it names {problem}") })
+            }
+        });
         match result {
             Ok(snapshot) => {
                 self.sync.error = None;

@@ -9,8 +9,9 @@ use super::agent_table::EXTERNAL;
 use super::exposure::Working;
 use super::io::{Outputs, Request};
 use super::orders::{Cancel, Order, OrderKey, Query};
+use super::plausible;
 use super::record::{JournalError, RecoveredOrder};
-use super::reports::difference;
+use super::reports::{bad_report, difference};
 use super::state::{Desk, is_our_form};
 use super::table::Event;
 use crate::model::{OrderState, VenueOrder, VenueOrderStatus};
@@ -38,6 +39,10 @@ impl Desk {
     /// An order that works and is not known: from outside, unless it has a name as we give them.
     /// Then the journal may know it, as one that ended in an earlier run or long ago in this one.
     fn meet(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) {
+        if !plausible::order(report) {
+            out.records.push(bad_report(report, now));
+            return;
+        }
         match report.client_order_id.as_ref().filter(|name| is_our_form(name)) {
             Some(name) => out
                 .requests

@@ -1,6 +1,7 @@
 //! The desk as a whole. A [`Floor`] is a desk with a clock, a market and an agent.
 
 mod books;
+mod extremes;
 mod orders;
 mod properties;
 mod recovery;
