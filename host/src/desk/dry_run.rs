@@ -91,7 +91,7 @@ impl<V: Venue> Venue for DryRun<V> {
                 resting: Vec::new(),
                 fills: Vec::new(),
                 positions: Vec::new(),
-                balances: SHARDS.into_iter().map(|shard| (shard, self.pretended)).collect(),
+                balances: SHARDS.map(|shard| (shard, self.pretended)).collect(),
             }),
         }
     }
