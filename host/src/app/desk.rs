@@ -22,7 +22,7 @@ use crate::units::Dollars;
 /// How long the thread may take to end once the desk has drained.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The cash to decide with where there is no account to read.
+/// The cash on each shard to decide with where there is no account to read.
 const PRETENDED_CASH: Dollars = Dollars::from_dollars(1_000);
 
 /// What the desk starts with.

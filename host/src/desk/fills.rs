@@ -6,13 +6,13 @@ use std::time::Duration;
 use hotpit_units::{Quantity, Timestamp};
 
 use super::agent_table::EXTERNAL;
-use super::io::Outputs;
+use super::io::{Heard, Outputs, Request};
 use super::ledger::Trade;
 use super::orders::{Order, OrderKey};
 use super::plausible;
 use super::record::{FillBooked, Holding, Record};
 use super::reports::difference;
-use super::state::Desk;
+use super::state::{Desk, is_our_form};
 use super::table::Event;
 use crate::model::{Fill, Notice, VenueFill};
 
@@ -56,6 +56,25 @@ impl Desk {
         let known = self.orders.find(&fill.venue_order_id, fill.client_order_id.as_ref());
         if known.is_none() && fill.client_order_id.is_none() && self.may_be_ours(&fill) {
             self.park(fill, since);
+            return;
+        }
+        match fill.client_order_id.clone().filter(|name| known.is_none() && is_our_form(name)) {
+            Some(client_order_id) => {
+                out.requests.push(Request::Recall { heard: Heard::Fill(fill), client_order_id });
+            }
+            None => self.book_on(known, fill, now, out),
+        }
+    }
+
+    /// Books a fill on this order, once; none: on whoever trades outside this host.
+    pub(super) fn book_on(
+        &mut self,
+        known: Option<OrderKey>,
+        fill: VenueFill,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        if self.fills.contains(&fill.fill_id) {
             return;
         }
         self.fills.insert(Arc::clone(&fill.fill_id));

@@ -62,8 +62,8 @@ pub enum Input {
     },
     /// What the journal has for a [`Request::Recall`].
     Recalled {
-        /// The exchange's word on the order.
-        report: VenueOrder,
+        /// What was heard of the order.
+        heard: Heard,
         /// The order; none: the journal does not have it (any more).
         result: Result<Option<RecoveredOrder>, JournalError>,
     },
@@ -107,6 +107,15 @@ pub enum Input {
     },
     /// Time passed.
     Tick,
+}
+
+/// What is heard of an order that nobody here knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// It works.
+    Order(VenueOrder),
+    /// It traded.
+    Fill(VenueFill),
 }
 
 /// What follows from an input. To be carried out in this order: records are written; only then
@@ -164,11 +173,11 @@ pub enum Request {
         /// When it was approved.
         placed_at: Timestamp,
     },
-    /// Look in the journal for an order that works at the exchange under a name of ours, and that
-    /// is not known any more: [`Input::Recalled`].
+    /// Look in the journal for an order that works or trades at the exchange under a name of ours,
+    /// and that is not known any more: [`Input::Recalled`].
     Recall {
-        /// The exchange's word on the order.
-        report: VenueOrder,
+        /// What was heard of the order.
+        heard: Heard,
         /// Our name for it.
         client_order_id: ClientOrderId,
     },

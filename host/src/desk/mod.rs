@@ -64,7 +64,7 @@ mod writer;
 
 pub use dry_run::DryRun;
 pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, Receipt, Taken, ToDesk};
-pub use io::{Input, Outputs, Request};
+pub use io::{Heard, Input, Outputs, Request};
 pub use market_table::MarketView;
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};

@@ -395,9 +395,9 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.reads.wait(Read::Find { order, client_order_id, ticker, placed_at });
                 self.start_reads();
             }
-            Request::Recall { report, client_order_id } => {
+            Request::Recall { heard, client_order_id } => {
                 let result = self.writer.find(&client_order_id);
-                let recalled = Input::Recalled { report, result };
+                let recalled = Input::Recalled { heard, result };
                 self.desk.apply(recalled, self.clock.now(), &mut self.out);
             }
             Request::ReadAccount { fills_since } => {

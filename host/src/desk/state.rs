@@ -125,7 +125,7 @@ impl Desk {
             Input::Found { order, asked_at, result } => {
                 self.found(order, asked_at, result, now, out);
             }
-            Input::Recalled { report, result } => self.recalled(&report, result, now, out),
+            Input::Recalled { heard, result } => self.recalled(heard, result, now, out),
             Input::Account(result) => self.account_read(result, now, out),
             Input::Order(order) => self.report_order(&order, now, out),
             Input::Fill(fill) => self.book(fill, now, out),

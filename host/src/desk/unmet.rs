@@ -7,7 +7,7 @@ use hotpit_units::{Quantity, Timestamp};
 
 use super::agent_table::EXTERNAL;
 use super::exposure::Working;
-use super::io::{Outputs, Request};
+use super::io::{Heard, Outputs, Request};
 use super::orders::{Cancel, Order, OrderKey, Query};
 use super::plausible;
 use super::record::{JournalError, RecoveredOrder};
@@ -43,52 +43,61 @@ impl Desk {
             out.records.push(bad_report(report, now));
             return;
         }
-        match report.client_order_id.as_ref().filter(|name| is_our_form(name)) {
-            Some(name) => out
-                .requests
-                .push(Request::Recall { report: report.clone(), client_order_id: name.clone() }),
+        match report.client_order_id.clone().filter(is_our_form) {
+            Some(client_order_id) => {
+                let heard = Heard::Order(report.clone());
+                out.requests.push(Request::Recall { heard, client_order_id });
+            }
             None => {
                 self.adopt_order(report, now, out);
             }
         }
     }
 
-    /// What the journal has of an order that works under a name of ours. It is its agent's again;
-    /// one that the journal does not know has nobody who cares for it, and is canceled.
+    /// What the journal has of an order that works or trades under a name of ours. It is its
+    /// agent's again.
     pub(super) fn recalled(
         &mut self,
-        report: &VenueOrder,
+        heard: Heard,
         result: Result<Option<RecoveredOrder>, JournalError>,
         now: Timestamp,
         out: &mut Outputs,
     ) {
-        let name = report.client_order_id.as_ref();
-        if self.orders.find(&report.venue_order_id, name).is_some() {
-            self.report_order(report, now, out);
-            return;
-        }
+        let (venue_order_id, name, ticker) = match &heard {
+            Heard::Order(of) => (&of.venue_order_id, of.client_order_id.as_ref(), &of.ticker),
+            Heard::Fill(of) => (&of.venue_order_id, of.client_order_id.as_ref(), &of.ticker),
+        };
+        let mut key = self.orders.find(venue_order_id, name);
+        let why = match result {
+            Ok(Some(order)) if key.is_none() => {
+                key = self.take_over(order, now);
+                String::new()
+            }
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
         let shown = name.map_or("external", |name| name.as_str());
-        let stray =
-            |detail| difference("stray_order", Some(Arc::clone(&report.ticker)), detail, now);
-        match result {
-            Ok(found) => match found.and_then(|order| self.take_over(order, now)) {
-                Some(key) => {
-                    self.orders.name(key, &report.venue_order_id);
-                    self.hear_report(key, report, now, out);
-                }
-                None => {
-                    let detail = format!(
-                        "order {} works as {shown}, a name of this host's, and is not in the \
-                         journal: canceling it",
-                        report.venue_order_id
-                    );
-                    out.records.push(stray(detail));
-                    let key = self.adopt_order(report, now, out);
-                    self.want_cancel(key, now, out);
-                }
-            },
+        let stray = |what: &str| {
+            let detail = format!("{shown}, a name of this host's, is not known: {what}");
+            difference("stray_order", Some(Arc::clone(ticker)), detail, now)
+        };
+        match (&heard, key) {
+            (Heard::Order(report), Some(_)) => self.report_order(report, now, out),
+            (Heard::Fill(fill), Some(_)) => self.book(fill.clone(), now, out),
+            // Booked on nobody, so that the account is right; as the next listing would.
+            (Heard::Fill(fill), None) => {
+                let why = if why.is_empty() { "it is not in the journal" } else { &why };
+                out.records.push(stray(&format!("{why}; its fill is booked as from outside")));
+                self.book_on(None, fill.clone(), now, out);
+            }
+            // Nobody cares for it.
+            (Heard::Order(report), None) if why.is_empty() => {
+                out.records.push(stray("it is not in the journal and is canceled"));
+                let key = self.adopt_order(report, now, out);
+                self.want_cancel(key, now, out);
+            }
             // The next listing asks again.
-            Err(error) => out.records.push(stray(format!("{shown} is not known: {error}"))),
+            (Heard::Order(_), None) => out.records.push(stray(&why)),
         }
     }
 

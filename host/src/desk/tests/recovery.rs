@@ -1,6 +1,7 @@
 //! A desk that goes on from where the last run was.
 
 use super::*;
+use crate::desk::Heard;
 use crate::desk::record::{
     Decision, Holding, Intent, RecoveredHolding, RecoveredOrder, UsedOrderIds,
 };
@@ -249,7 +250,8 @@ fn stray(floor: &mut Floor) -> VenueOrder {
         resting: vec![order.clone()],
         ..floor.snapshot()
     })));
-    let recall = Request::Recall { report: order.clone(), client_order_id: OURS.into() };
+    let heard = Heard::Order(order.clone());
+    let recall = Request::Recall { heard, client_order_id: OURS.into() };
     assert_eq!(floor.out.requests, [recall]);
     assert_eq!(floor.differences(), Vec::<&str>::new());
     order
@@ -265,7 +267,7 @@ fn ended() -> RecoveredOrder {
 fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
     let mut floor = Floor::open();
     let report = stray(&mut floor);
-    floor.apply(Input::Recalled { report: report.clone(), result: Ok(Some(ended())) });
+    floor.apply(Input::Recalled { heard: Heard::Order(report.clone()), result: Ok(Some(ended())) });
     assert_eq!(floor.differences(), ["order_back"]);
     assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
     assert!(floor.cancels().is_empty());
@@ -275,7 +277,7 @@ fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
     let mut floor = Floor::open();
     let report = stray(&mut floor);
     floor.apply(Input::AgentDown { agent: agent(), reason: "deleted".to_owned() });
-    floor.apply(Input::Recalled { report, result: Ok(Some(ended())) });
+    floor.apply(Input::Recalled { heard: Heard::Order(report), result: Ok(Some(ended())) });
     assert_eq!(floor.cancels().len(), 1, "its agent is gone");
 }
 
@@ -283,7 +285,7 @@ fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
 fn an_order_of_ours_that_the_journal_does_not_know_is_canceled() {
     let mut floor = Floor::open();
     let report = stray(&mut floor);
-    floor.apply(Input::Recalled { report: report.clone(), result: Ok(None) });
+    floor.apply(Input::Recalled { heard: Heard::Order(report.clone()), result: Ok(None) });
     assert_eq!(floor.differences(), ["stray_order"]);
     assert_eq!(floor.cancels().len(), 1);
     assert!(!floor.desk.is_drained());
@@ -297,7 +299,7 @@ fn a_journal_that_cannot_be_read_is_asked_again_by_the_next_listing() {
     for _ in 0..2 {
         let report = stray(&mut floor);
         let error = crate::desk::JournalError::Read { reason: "broken".to_owned() };
-        floor.apply(Input::Recalled { report, result: Err(error) });
+        floor.apply(Input::Recalled { heard: Heard::Order(report), result: Err(error) });
         assert_eq!(floor.differences(), ["stray_order"]);
         assert_eq!((floor.cancels().len(), floor.desk.report().working.len()), (0, 0));
     }
@@ -312,4 +314,35 @@ fn an_order_that_ended_before_the_restart_and_is_listed_works_again() {
     floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 5)], 4));
     assert!(floor.differences().contains(&"order_back"));
     assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(5))]);
+}
+
+#[test]
+fn a_fill_of_an_order_that_ended_in_an_earlier_run_is_its_agents() {
+    let fill = VenueFill {
+        fill_id: Arc::from("late"),
+        venue_order_id: "v-old".into(),
+        client_order_id: Some(OURS.into()),
+        ticker: Arc::from(TICKER),
+        side: Side::Bid,
+        price: cents(50),
+        quantity: contracts(2),
+        fee: Dollars::ZERO,
+        taker: false,
+        ts: START,
+    };
+    for (found, expected) in [(Some(ended()), contracts(2)), (None, Quantity::ZERO)] {
+        let mut floor = Floor::open();
+        floor.apply(Input::Fill(fill.clone()));
+        let heard = Heard::Fill(fill.clone());
+        let recall = Request::Recall { heard: heard.clone(), client_order_id: OURS.into() };
+        assert_eq!(floor.out.requests, [recall]);
+        assert_eq!(floor.desk.report().fills, 0);
+        // It may have been heard twice before the journal was asked.
+        for _ in 0..2 {
+            floor.apply(Input::Recalled { heard: heard.clone(), result: Ok(found.clone()) });
+        }
+        assert_eq!(floor.position(), expected);
+        assert_eq!(floor.desk.report().fills, 1);
+        assert_eq!(floor.desk.report().positions[0].quantity, contracts(2));
+    }
 }
