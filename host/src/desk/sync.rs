@@ -206,7 +206,7 @@ impl Desk {
         let result = result.and_then(|snapshot| match plausible::problem(&snapshot) {
             None => Ok(snapshot),
             Some(problem) => {
-                Err(ReadError { call: "the account", reason: format!("it names {problem}") })
+                Err(ReadError { call: "GET /portfolio", reason: format!("it names {problem}") })
             }
         });
         match result {
