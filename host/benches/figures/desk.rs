@@ -92,11 +92,11 @@ impl Floor {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
-            balance: Dollars::from_dollars(1_000),
+            balances: [(0, Dollars::from_dollars(1_000))].into(),
         };
         let (agent, limits) = (floor.agent.clone(), AgentLimits::default());
         for input in [
-            Input::Tick,
+            Input::Connected,
             Input::Account(Ok(account)),
             Input::AgentUp { agent, limits },
             Input::Market(view),

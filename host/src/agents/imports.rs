@@ -105,8 +105,7 @@ impl games::Host for HostState {
 impl portfolio::Host for HostState {
     fn position(&mut self, market: u32) -> portfolio::MarketPosition {
         let id = MarketId(market);
-        let position = self.account.positions.iter().find(|position| position.market == id);
-        let position = position.copied().unwrap_or(model::Position {
+        let position = self.account.position(id).copied().unwrap_or(model::Position {
             market: id,
             quantity: Quantity::ZERO,
             average_price: Price::ZERO,

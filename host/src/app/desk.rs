@@ -13,8 +13,8 @@ use tracing::error;
 use super::floor::Floor;
 use crate::desk::shell::run;
 use crate::desk::{
-    Command, Desk, DeskSender, DryRun, Journal, Outputs, Recovered, Report, Settings, ToDesk,
-    run_nonce,
+    Command, Desk, DeskSender, DryRun, Input, Journal, Outputs, Recovered, Report, Settings,
+    ToDesk, run_nonce,
 };
 use crate::kalshi::{Client, HttpTransport};
 use crate::units::Dollars;
@@ -22,7 +22,7 @@ use crate::units::Dollars;
 /// How long the thread may take to end once the desk has drained.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The cash to decide with where there is no account to read.
+/// The cash on each shard to decide with where there is no account to read.
 const PRETENDED_CASH: Dollars = Dollars::from_dollars(1_000);
 
 /// What the desk starts with.
@@ -59,7 +59,11 @@ impl DeskThread {
         let used = !recovered.is_flat();
         let work = move || async move {
             let mut started = Outputs::default();
-            let desk = Desk::new(settings, nonce, recovered, clock.now(), &mut started);
+            let mut desk = Desk::new(settings, nonce, recovered, clock.now(), &mut started);
+            if !client.has_key() {
+                // Nobody will subscribe the private channels: there is nothing to wait for.
+                desk.apply(Input::Connected, clock.now(), &mut started);
+            }
             let client = Rc::new(client);
             let warm = Rc::clone(&client);
             let keep_warm = tokio::task::spawn_local(async move { warm.keep_warm().await });

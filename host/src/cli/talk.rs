@@ -10,7 +10,7 @@ use hotpit_units::Timestamp;
 use super::client::Client;
 use super::table::{Align, Table};
 use super::text::{mebibytes, micros, print, print_json, since};
-use crate::desk::{OrderLine, PositionLine};
+use crate::desk::{OrderLine, PositionLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
 use crate::ops::{AgentLine, BooksLine, Done, Order, Status};
 use crate::streams::{BreakerPhase, StreamReport, Window};
@@ -103,7 +103,7 @@ fn status_text(status: &Status) -> String {
         ),
         ("fills", summary.fills.to_string()),
         ("compared", compared(status)),
-        ("cash", status.desk.cash.to_string()),
+        ("cash", cash(&status.desk)),
         ("realized", summary.realized.to_string()),
         ("unrealized", or_dash(summary.unrealized)),
         ("fees", summary.fees.to_string()),
@@ -119,6 +119,18 @@ fn status_text(status: &Status) -> String {
         text.push_str(&maintenance_text(window, status.now));
     }
     text
+}
+
+/// The cash, and where it lies: an order is paid from the shard of its market alone.
+fn cash(desk: &Report) -> String {
+    let line =
+        |line: &ShardLine| format!("shard {}: {}, {} free", line.shard, line.cash, line.free);
+    let shards: Vec<String> = desk.shards.iter().map(line).collect();
+    match shards.as_slice() {
+        // The account has not been read yet.
+        [] => desk.cash.to_string(),
+        shards => format!("{} ({})", desk.cash, shards.join("; ")),
+    }
 }
 
 /// When the desk's books were last compared with the exchange's, and why not since then.
@@ -352,6 +364,20 @@ mod tests {
             self.told.lock().unwrap().push(format!("resume {agent:?}"));
             Ok(())
         }
+    }
+
+    #[test]
+    fn cash_is_told_by_shard() {
+        let dollars = hotpit_units::Dollars::from_dollars;
+        let mut desk = Report { cash: dollars(12), ..Report::default() };
+        assert_eq!(cash(&desk), "12.000000");
+        for (shard, cash, free) in [(0, 10, 7), (3, 2, 2)] {
+            let (cash, free) = (dollars(cash), dollars(free));
+            desk.shards.push(ShardLine { shard, cash, free });
+        }
+        let expected = "12.000000 (shard 0: 10.000000, 7.000000 free; \
+                        shard 3: 2.000000, 2.000000 free)";
+        assert_eq!(cash(&desk), expected);
     }
 
     async fn serve(folder: &Path, host: Host) -> (Server, Arc<Host>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hotpit_units::Dollars;
 
-use super::report::{OrderLine, PositionLine, Report};
+use super::report::{OrderLine, PositionLine, Report, ShardLine};
 use super::risk::tighter;
 use super::state::Desk;
 use crate::model::{Account, AgentId, OpenOrder, OrderState, Position};
@@ -14,7 +14,7 @@ impl Desk {
     #[must_use]
     pub fn account(&self, agent: &AgentId) -> Account {
         let Some(slot) = self.ledger.agents.find(agent) else { return Account::default() };
-        let positions = self
+        let mut positions: Vec<Position> = self
             .ledger
             .stakes_of(slot)
             .filter_map(|(market, stake)| {
@@ -29,14 +29,12 @@ impl Desk {
                 })
             })
             .collect();
+        positions.sort_unstable_by_key(|position| position.market);
         let open_orders = self
             .orders
-            .open()
-            // An order that is over counts until its fills are booked: the position lacks them.
-            .filter(|(_, order)| {
-                order.agent == slot && (!order.state.is_final() || order.missing().is_positive())
-            })
-            .filter_map(|(_, order)| {
+            // One that is over counts until its fills are booked: the position lacks them.
+            .open_of(slot)
+            .filter_map(|order| {
                 Some(OpenOrder {
                     order: order.order?,
                     market: self.ledger.markets.get(order.market).id()?,
@@ -99,6 +97,7 @@ impl Desk {
                 created: order.created,
             })
             .collect();
+        let retired = self.ledger.retired();
         let unknown = open().filter(|order| order.state == OrderState::Unknown).count();
         Report {
             halted: if self.stopping {
@@ -118,13 +117,19 @@ impl Desk {
             compare_error: self.sync.error().map(str::to_owned),
             intents: self.counts.intents,
             denied: self.counts.denied,
+            left_out: self.counts.left_out,
             orders: self.counts.orders,
             fills: self.counts.fills,
             unknown: u64::try_from(unknown).unwrap_or(u64::MAX),
             cash: self.ledger.cash(),
-            realized: positions.iter().map(|line| line.realized).sum(),
+            shards: self
+                .ledger
+                .shards()
+                .map(|(shard, of)| ShardLine { shard, cash: of.cash, free: of.free() })
+                .collect(),
+            realized: retired.realized + positions.iter().map(|line| line.realized).sum(),
             unrealized: total(positions.iter().map(|line| line.unrealized)),
-            fees: positions.iter().map(|line| line.fees).sum(),
+            fees: retired.fees + positions.iter().map(|line| line.fees).sum(),
             positions,
             working,
         }

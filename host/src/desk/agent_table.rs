@@ -1,6 +1,7 @@
 //! The agents that the desk has to do with, and what each has used up.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use hotpit_units::{Dollars, Timestamp};
 
@@ -33,6 +34,45 @@ pub(super) struct AgentState {
     pub(super) open_orders: u32,
     pub(super) order_ids: OrderIds,
     pub(super) rate: Rate,
+    pub(super) idle: IdleNotes,
+}
+
+/// What an agent asks for to no effect: it costs the agent nothing, so that it is not all written
+/// down.
+#[derive(Debug, Default)]
+pub(super) struct IdleNotes {
+    rate: Rate,
+    /// Left out since they were told last.
+    left_out: u64,
+    told: Timestamp,
+}
+
+/// How many of them are written down a second, of each agent: some hundred MiB a day at most.
+const IDLE_NOTES_PER_SECOND: u32 = 10;
+
+/// How often it is told how many were left out.
+const LEFT_OUT_EVERY: Duration = Duration::from_secs(10);
+
+impl IdleNotes {
+    /// Whether one more is written down; else it is counted.
+    pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
+        let has_room = self.rate.allows(now, IDLE_NOTES_PER_SECOND);
+        if has_room {
+            self.rate.take(now, IDLE_NOTES_PER_SECOND);
+        } else {
+            self.left_out += 1;
+        }
+        has_room
+    }
+
+    /// How many were left out, if it is time to tell.
+    pub(super) fn left_out(&mut self, now: Timestamp) -> Option<u64> {
+        if self.left_out == 0 || now < self.told + LEFT_OUT_EVERY {
+            return None;
+        }
+        self.told = now;
+        Some(std::mem::take(&mut self.left_out))
+    }
 }
 
 /// All agents. None is ever removed: slots stay valid.
@@ -72,6 +112,10 @@ impl AgentTable {
 
     pub(super) fn get_mut(&mut self, slot: AgentSlot) -> &mut AgentState {
         &mut self.all[slot.0 as usize]
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut AgentState> {
+        self.all.iter_mut()
     }
 
     pub(super) fn name(&self, slot: AgentSlot) -> Option<&AgentId> {

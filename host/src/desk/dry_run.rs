@@ -18,11 +18,15 @@ use crate::model::{ClientOrderId, VenueOrder};
 pub struct DryRun<V> {
     inner: Option<Rc<V>>,
     clock: Clock,
-    /// The cash of an account that cannot be read, so that there is something to decide about.
+    /// The cash on each shard of an account that cannot be read, so that there is something to
+    /// decide about.
     pretended: Dollars,
     /// Earlier runs left something in the account.
     used: bool,
 }
+
+/// The shards that Kalshi has: each is pretended to have cash, so that no market is out of reach.
+const SHARDS: std::ops::RangeInclusive<i32> = 0..=3;
 
 /// Why nothing is read.
 fn no_key(call: &'static str) -> ReadError {
@@ -31,7 +35,7 @@ fn no_key(call: &'static str) -> ReadError {
 
 impl<V> DryRun<V> {
     /// Reads through `inner`; none: there is no key, so the account is empty but for `pretended`
-    /// dollars of cash.
+    /// dollars of cash on each shard.
     #[must_use]
     pub const fn new(inner: Option<Rc<V>>, clock: Clock, pretended: Dollars) -> Self {
         Self { inner, clock, pretended, used: false }
@@ -87,7 +91,7 @@ impl<V: Venue> Venue for DryRun<V> {
                 resting: Vec::new(),
                 fills: Vec::new(),
                 positions: Vec::new(),
-                balance: self.pretended,
+                balances: SHARDS.map(|shard| (shard, self.pretended)).collect(),
             }),
         }
     }
@@ -134,7 +138,8 @@ mod tests {
             let clock = Clock::simulated(now);
             let dry = DryRun::<Nobody>::new(None, clock, cash);
             assert!(dry.find(&"old-1".into(), "KX-1", now).await.is_err());
-            assert_eq!(dry.account(now).await.unwrap().balance, cash);
+            let balances = dry.account(now).await.unwrap().balances;
+            assert_eq!(balances, [(0, cash), (1, cash), (2, cash), (3, cash)].into());
             assert!(dry.with_used(true).account(now).await.is_err());
         });
     }

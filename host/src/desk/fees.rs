@@ -8,6 +8,7 @@
 
 use hotpit_units::{Dollars, Price, Quantity};
 
+use super::plausible::DOLLARS_MAX;
 use crate::model::{FeeSchedule, FeeType};
 
 /// The largest step of a balance, so the most that rounding can add to the fees of one order.
@@ -75,7 +76,8 @@ fn fee(multiplier_milli: u32, price: Price, quantity: Quantity, share: i128) -> 
         * other;
     let divisor = TO_MICRODOLLARS * share;
     let rounded_up = (exact + divisor - 1) / divisor;
-    Dollars::from_raw(i64::try_from(rounded_up).unwrap_or(i64::MAX))
+    // By an absurd schedule: enough to fail every limit, and sums of it stay sums.
+    i64::try_from(rounded_up).map_or(DOLLARS_MAX, |raw| Dollars::from_raw(raw).min(DOLLARS_MAX))
 }
 
 #[cfg(test)]

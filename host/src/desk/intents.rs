@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hotpit_units::{Quantity, Timestamp};
+use hotpit_units::{Dollars, Quantity, Timestamp};
 
 use super::exposure::Working;
 use super::io::{Outputs, Request};
@@ -82,7 +82,9 @@ impl Desk {
             working: stake.working,
             exposure: self.ledger.exposure(),
             open_orders: self.ledger.open_orders(),
-            free_cash: self.ledger.free_cash(),
+            free_cash: market.map_or(Dollars::ZERO, |slot| {
+                self.ledger.shard(self.ledger.markets.get(slot).shard).free()
+            }),
         }
     }
 
@@ -145,24 +147,29 @@ impl Desk {
         out: &mut Outputs,
     ) {
         self.counts.denied += 1;
-        if let Some(agent) = self.ledger.agents.find(name) {
-            self.ledger.agents.get_mut(agent).order_ids.insert(order.order);
-        }
+        let agent = self.ledger.agents.slot(name);
+        let agent = self.ledger.agents.get_mut(agent);
+        agent.order_ids.insert(order.order);
+        let is_noted = agent.idle.has_room(now);
         let reason = denial.to_string();
-        let ticker = self.ledger.markets.by_id(order.market);
-        let ticker = ticker.map(|slot| Arc::clone(&self.ledger.markets.get(slot).ticker));
-        let decision = Decision::Denied { reason: reason.clone() };
-        out.records.push(intent(name, order, ticker, now, decision));
+        if is_noted {
+            let ticker = self.ledger.markets.by_id(order.market);
+            let ticker = ticker.map(|slot| Arc::clone(&self.ledger.markets.get(slot).ticker));
+            let decision = Decision::Denied { reason: reason.clone() };
+            out.records.push(intent(name, order, ticker, now, decision));
+        }
         let update = update(order, OrderState::Denied, Quantity::ZERO, reason, now);
         out.notices.push((name.clone(), update));
     }
 
     fn cancel_one(&mut self, name: &AgentId, order: OrderId, now: Timestamp, out: &mut Outputs) {
-        let command = format!("cancel {}", order.0);
-        command_given(name, command, now, out);
-        let Some(agent) = self.ledger.agents.find(name) else { return };
-        if let Some(key) = self.orders.of_agent(agent, order) {
-            self.want_cancel(key, now, out);
+        let before = out.records.len();
+        let agent = self.ledger.agents.slot(name);
+        let key = self.orders.of_agent(agent, order);
+        let is_news = key.is_some_and(|key| self.want_cancel(key, now, out));
+        if is_news || self.ledger.agents.get_mut(agent).idle.has_room(now) {
+            // Before what follows from it.
+            out.records.insert(before, command_given(name, format!("cancel {}", order.0), now));
         }
     }
 
@@ -173,51 +180,68 @@ impl Desk {
         now: Timestamp,
         out: &mut Outputs,
     ) {
-        let command = match market {
-            Some(market) => format!("cancel-all market={}", market.0),
-            None => "cancel-all".to_owned(),
-        };
-        command_given(name, command, now, out);
-        let Some(agent) = self.ledger.agents.find(name) else { return };
-        match market {
-            None => self.cancel_where(|order| order.agent == agent, now, out),
-            Some(id) => {
-                let Some(slot) = self.ledger.markets.by_id(id) else { return };
-                let theirs = |order: &Order| order.agent == agent && order.market == slot;
-                self.cancel_where(theirs, now, out);
+        let before = out.records.len();
+        let agent = self.ledger.agents.slot(name);
+        let (command, is_news) = match market {
+            None => {
+                let is_news = self.cancel_where(|order| order.agent == agent, now, out);
+                ("cancel-all".to_owned(), is_news)
             }
+            Some(id) => {
+                let slot = self.ledger.markets.by_id(id);
+                let theirs = |order: &Order| order.agent == agent && Some(order.market) == slot;
+                let is_news = self.cancel_where(theirs, now, out);
+                (format!("cancel-all market={}", id.0), is_news)
+            }
+        };
+        if is_news || self.ledger.agents.get_mut(agent).idle.has_room(now) {
+            out.records.insert(before, command_given(name, command, now));
+        }
+    }
+
+    /// Writes down how many records of what agents asked for to no effect were left out.
+    pub(super) fn note_left_out(&mut self, now: Timestamp, out: &mut Outputs) {
+        for agent in self.ledger.agents.all_mut() {
+            let Some(left_out) = agent.idle.left_out(now) else { continue };
+            let Some(name) = &agent.name else { continue };
+            self.counts.left_out += left_out;
+            let command = format!("left out: {left_out} denied intents and cancels of nothing");
+            out.records.push(command_given(name, command, now));
         }
     }
 
     /// Cancels the orders of this host that `which` picks; those from outside are never touched.
+    /// Gives whether that was news to any of them.
     pub(super) fn cancel_where(
         &mut self,
         which: impl Fn(&Order) -> bool,
         now: Timestamp,
         out: &mut Outputs,
-    ) {
+    ) -> bool {
         let keys: Vec<OrderKey> = self
             .orders
             .open()
             .filter(|(_, order)| !order.is_external() && which(order))
             .map(|(key, _)| key)
             .collect();
+        let mut is_news = false;
         for key in keys {
-            self.want_cancel(key, now, out);
+            is_news |= self.want_cancel(key, now, out);
         }
+        is_news
     }
 
     /// From here on the order is to be canceled: at once if the exchange's name for it is known,
-    /// else as soon as it is.
-    fn want_cancel(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
-        let Some(order) = self.orders.get_mut(key) else { return };
-        match order.cancel {
-            _ if order.state.is_final() => return,
-            Cancel::Idle => order.cancel = Cancel::Due { at: now, attempt: 0 },
-            // Asking again does not make the exchange any faster: the next attempt has its time.
-            Cancel::Due { .. } | Cancel::InFlight { .. } => {}
+    /// else as soon as it is. Gives whether that is news.
+    pub(super) fn want_cancel(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) -> bool {
+        let Some(order) = self.orders.get_mut(key) else { return false };
+        // Asking again does not make the exchange any faster: the next attempt has its time.
+        if order.state.is_final() || order.cancel != Cancel::Idle {
+            return false;
         }
+        order.cancel = Cancel::Due { at: now, attempt: 0 };
         self.send_cancel(key, now, out);
+        true
     }
 
     /// Sends the cancel of an order if it is due and can be sent.
@@ -270,9 +294,8 @@ fn client_order_id(nonce: &str, number: u64) -> ClientOrderId {
     format!("{nonce}-{number}").into()
 }
 
-fn command_given(name: &AgentId, command: String, now: Timestamp, out: &mut Outputs) {
-    let agent = Some(name.clone());
-    out.records.push(Record::Command(CommandGiven { ts: now, agent, command }));
+fn command_given(name: &AgentId, command: String, now: Timestamp) -> Record {
+    Record::Command(CommandGiven { ts: now, agent: Some(name.clone()), command })
 }
 
 fn intent(

@@ -5,7 +5,7 @@ use hotpit_units::Timestamp;
 use super::inbox::AgentLimits;
 use super::market_table::MarketView;
 use super::orders::OrderKey;
-use super::record::Record;
+use super::record::{JournalError, Record, RecoveredOrder};
 use super::risk::Approved;
 use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
 use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder};
@@ -60,6 +60,13 @@ pub enum Input {
         /// What it said.
         result: Result<Option<VenueOrder>, ReadError>,
     },
+    /// What the journal has for a [`Request::Recall`].
+    Recalled {
+        /// What was heard of the order.
+        heard: Heard,
+        /// The order; none: the journal does not have it (any more).
+        result: Result<Option<RecoveredOrder>, JournalError>,
+    },
     /// What a [`Request::ReadAccount`] read.
     Account(Result<AccountSnapshot, ReadError>),
     /// The exchange reported on an order.
@@ -85,8 +92,8 @@ pub enum Input {
         /// Why.
         reason: String,
     },
-    /// New orders are welcome again. Of all: the exchange's word on positions that do not agree
-    /// is taken over.
+    /// New orders are welcome again. Of all: the exchange's word is taken on the positions that do
+    /// not agree, as the report shows them.
     Resume {
         /// One agent, or all.
         agent: Option<AgentId>,
@@ -100,6 +107,15 @@ pub enum Input {
     },
     /// Time passed.
     Tick,
+}
+
+/// What is heard of an order that nobody here knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// It works.
+    Order(VenueOrder),
+    /// It traded.
+    Fill(VenueFill),
 }
 
 /// What follows from an input. To be carried out in this order: records are written; only then
@@ -129,7 +145,7 @@ impl Outputs {
     }
 }
 
-/// Something to ask of the exchange. The answer comes back as an [`Input`].
+/// Something to ask of the exchange, or of the journal. The answer comes back as an [`Input`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Place an order: [`Input::Placed`].
@@ -156,6 +172,14 @@ pub enum Request {
         ticker: std::sync::Arc<str>,
         /// When it was approved.
         placed_at: Timestamp,
+    },
+    /// Look in the journal for an order that works or trades at the exchange under a name of ours,
+    /// and that is not known any more: [`Input::Recalled`].
+    Recall {
+        /// What was heard of the order.
+        heard: Heard,
+        /// Our name for it.
+        client_order_id: ClientOrderId,
     },
     /// Read the account: [`Input::Account`].
     ReadAccount {

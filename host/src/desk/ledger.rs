@@ -8,15 +8,18 @@
 //!   agents' positions in a market, so collateral is kept for the net position alone.)
 //! - **Exposure is never under-counted**: the total is the sum over agents and markets of the
 //!   worst case of holding and orders.
+//!
+//! Cash lies on the exchange's shards, and an order is paid from that of its market alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use super::agent_table::{AgentSlot, AgentTable};
 use super::exposure::{Working, worst_case};
 use super::holding::{collateral, signed};
-use super::market_table::{MarketSlot, MarketTable};
+use super::market_table::{MarketSlot, MarketState, MarketTable, MarketView};
 use super::record::Holding;
 
 /// One agent in one market.
@@ -28,18 +31,48 @@ pub(super) struct Stake {
     exposure: Dollars,
 }
 
+/// How long a market that has paid out, or that nobody knows any more, stays after the last thing
+/// that happened in it. What is late comes within minutes.
+const RETIRE_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// The cash of one shard.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ShardCash {
+    /// What the exchange said last, moved by what happened since.
+    pub(super) cash: Dollars,
+    /// What the working orders of its markets may take.
+    reserved: Dollars,
+    /// The most that this was since [`Ledger::watch_reserved`].
+    pub(super) most_reserved: Dollars,
+}
+
+impl ShardCash {
+    /// What no working order may take.
+    pub(super) fn free(&self) -> Dollars {
+        self.cash - self.reserved
+    }
+
+    fn reserve(&mut self, before: Dollars, after: Dollars) {
+        self.reserved = self.reserved - before + after;
+        self.most_reserved = self.most_reserved.max(self.reserved);
+    }
+}
+
+/// What was made in markets that were retired.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Retired {
+    pub(super) realized: Dollars,
+    pub(super) fees: Dollars,
+}
+
 /// Holdings, commitments and cash.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) markets: MarketTable,
     pub(super) agents: AgentTable,
     stakes: BTreeMap<(AgentSlot, MarketSlot), Stake>,
-    /// What the exchange said last, moved by what happened since.
-    cash: Dollars,
-    /// What all working orders may take.
-    reserved: Dollars,
-    /// The most that this was since [`Ledger::watch_reserved`].
-    most_reserved: Dollars,
+    shards: BTreeMap<i32, ShardCash>,
+    retired: Retired,
     exposure: Dollars,
     open_orders: u32,
 }
@@ -50,36 +83,71 @@ impl Ledger {
             markets: MarketTable::default(),
             agents: AgentTable::new(),
             stakes: BTreeMap::new(),
-            cash: Dollars::ZERO,
-            reserved: Dollars::ZERO,
-            most_reserved: Dollars::ZERO,
+            shards: BTreeMap::new(),
+            retired: Retired::default(),
             exposure: Dollars::ZERO,
             open_orders: 0,
         }
     }
 
+    /// The cash of all shards.
     pub(super) fn cash(&self) -> Dollars {
-        self.cash
+        self.shards.values().map(|shard| shard.cash).sum()
     }
 
-    /// Takes the exchange's word for the cash.
-    pub(super) fn set_cash(&mut self, cash: Dollars) {
-        self.cash = cash;
+    /// Every shard on which there is cash or an order.
+    pub(super) fn shards(&self) -> impl Iterator<Item = (i32, &ShardCash)> {
+        self.shards.iter().map(|(shard, cash)| (*shard, cash))
     }
 
-    /// Cash that no working order may take.
-    pub(super) fn free_cash(&self) -> Dollars {
-        self.cash.saturating_sub(self.reserved)
+    /// The cash of one shard; of one that was never heard of, none.
+    pub(super) fn shard(&self, shard: i32) -> ShardCash {
+        self.shards.get(&shard).copied().unwrap_or_default()
     }
 
-    /// From now on [`Ledger::most_reserved`] is watched anew.
+    /// Takes the exchange's word for the cash of a shard.
+    pub(super) fn set_cash(&mut self, shard: i32, cash: Dollars) {
+        self.shards.entry(shard).or_default().cash = cash;
+    }
+
+    /// From now on [`ShardCash::most_reserved`] is watched anew.
     pub(super) fn watch_reserved(&mut self) {
-        self.most_reserved = self.reserved;
+        for shard in self.shards.values_mut() {
+            shard.most_reserved = shard.reserved;
+        }
     }
 
-    /// The most that working orders might have taken at any time since it is watched.
-    pub(super) fn most_reserved(&self) -> Dollars {
-        self.most_reserved
+    /// What was made in markets that were retired.
+    pub(super) fn retired(&self) -> Retired {
+        self.retired
+    }
+
+    /// Takes in a view of a market.
+    pub(super) fn see(&mut self, view: MarketView, now: Timestamp) -> MarketSlot {
+        let shard = view.market.exchange_index;
+        let slot = self.markets.see(view, now);
+        self.put_on(slot, shard);
+        slot
+    }
+
+    /// Learns the shard of a market from an order in it, where no view tells.
+    pub(super) fn put_on_by_order(&mut self, slot: MarketSlot, shard: i32) {
+        if self.markets.get(slot).view.is_none() {
+            self.put_on(slot, shard);
+        }
+    }
+
+    /// What orders of the market take is taken from this shard. What moved before that was known
+    /// is found by the next comparison.
+    fn put_on(&mut self, slot: MarketSlot, shard: i32) {
+        let market = self.markets.get_mut(slot);
+        let before = std::mem::replace(&mut market.shard, shard);
+        if before == shard {
+            return;
+        }
+        let reserved = market.working.reserved();
+        self.shards.entry(before).or_default().reserve(reserved, Dollars::ZERO);
+        self.shards.entry(shard).or_default().reserve(Dollars::ZERO, reserved);
     }
 
     /// What everybody together can lose.
@@ -118,8 +186,8 @@ impl Ledger {
         let of_market = &mut self.markets.get_mut(market).working;
         of_market.remove(before);
         of_market.add(after);
-        self.reserved = self.reserved - before.reserved() + after.reserved();
-        self.most_reserved = self.most_reserved.max(self.reserved);
+        let shard = self.shards.entry(self.markets.get(market).shard).or_default();
+        shard.reserve(before.reserved(), after.reserved());
         let of_agent = self.agents.get_mut(agent);
         of_agent.open_orders = of_agent.open_orders.saturating_sub(before.orders) + after.orders;
         self.open_orders = self.open_orders.saturating_sub(before.orders) + after.orders;
@@ -137,22 +205,28 @@ impl Ledger {
         let kept = collateral(of_market.held);
         of_market.held += change;
         of_market.traded = now;
+        of_market.touched = now;
         let keeps = collateral(of_market.held);
-        self.cash = self.cash - price * change - (keeps - kept) - fee;
+        let cash = &mut self.shards.entry(of_market.shard).or_default().cash;
+        *cash = *cash - price * change - (keeps - kept) - fee;
         self.change(agent, market, |stake| stake.holding.trade(side, price, quantity, fee))
     }
 
     /// A market paid out: closes every holding in it. Returns who held what after it.
     pub(super) fn settle(&mut self, market: MarketSlot, price: Price) -> Vec<(AgentSlot, Holding)> {
+        let stakes = &self.stakes;
         let of_market = self.markets.get_mut(market);
-        self.cash += price * of_market.held + collateral(of_market.held);
+        let holds = |agent: &AgentSlot| {
+            stakes.get(&(*agent, market)).is_some_and(|stake| !stake.holding.quantity.is_zero())
+        };
+        let holders: Vec<AgentSlot> =
+            of_market.holders.iter().copied().filter(|agent| holds(agent)).collect();
+        if holders.is_empty() {
+            return Vec::new();
+        }
+        let paid = price * of_market.held + collateral(of_market.held);
         of_market.held = Quantity::ZERO;
-        let holders: Vec<AgentSlot> = self
-            .stakes
-            .iter()
-            .filter(|((_, at), stake)| *at == market && !stake.holding.quantity.is_zero())
-            .map(|((agent, _), _)| *agent)
-            .collect();
+        self.shards.entry(of_market.shard).or_default().cash += paid;
         holders
             .into_iter()
             .map(|agent| (agent, self.change(agent, market, |stake| stake.holding.settle(price))))
@@ -168,13 +242,62 @@ impl Ledger {
         self.change(agent, market, |stake| stake.holding = holding);
     }
 
+    /// Drops what is over: stakes in markets that have paid out, or of which nobody knows anything,
+    /// once nothing happened in them for an hour since `started`; then such markets, unless they
+    /// are `named` elsewhere. What was made there stays in the sums.
+    pub(super) fn retire(
+        &mut self,
+        named: &BTreeSet<MarketSlot>,
+        started: Timestamp,
+        now: Timestamp,
+    ) {
+        let is_over = |market: &MarketState| {
+            market.held.is_zero()
+                && market.working == Working::default()
+                && market.touched.max(started) + RETIRE_AFTER <= now
+        };
+        let over: Vec<MarketSlot> = self
+            .markets
+            .iter()
+            .filter(|(_, market)| is_over(market))
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in over {
+            let market = self.markets.get(slot);
+            if market.view.is_none() || market.paid().is_some() {
+                self.retire_stakes(slot);
+            }
+            if self.markets.get(slot).holders.is_empty() && !named.contains(&slot) {
+                self.markets.remove(slot);
+            }
+        }
+    }
+
+    fn retire_stakes(&mut self, market: MarketSlot) {
+        let stakes = &mut self.stakes;
+        let retired = &mut self.retired;
+        self.markets.get_mut(market).holders.retain(|agent| {
+            let key = (*agent, market);
+            // Two agents may hold what cancels out.
+            let flat = |stake: &&Stake| stake.holding.quantity.is_zero();
+            let Some(stake) = stakes.get(&key).filter(flat) else { return true };
+            retired.realized += stake.holding.realized;
+            retired.fees += stake.holding.fees;
+            stakes.remove(&key);
+            false
+        });
+    }
+
     fn change(
         &mut self,
         agent: AgentSlot,
         market: MarketSlot,
         change: impl FnOnce(&mut Stake),
     ) -> Holding {
-        let stake = self.stakes.entry((agent, market)).or_default();
+        let stake = self.stakes.entry((agent, market)).or_insert_with(|| {
+            self.markets.get_mut(market).holders.push(agent);
+            Stake::default()
+        });
         let before = stake.exposure;
         change(stake);
         stake.exposure = worst_case(&stake.holding, &stake.working);
@@ -221,7 +344,7 @@ mod tests {
     #[test]
     fn agents_on_both_sides_tie_up_no_collateral() {
         let mut ledger = Ledger::new();
-        ledger.set_cash(Dollars::from_dollars(10));
+        ledger.set_cash(0, Dollars::from_dollars(10));
         let market = ledger.markets.slot(&Arc::from("KX-1"));
         let (long, short) =
             (ledger.agents.slot(&"long".into()), ledger.agents.slot(&"short".into()));
@@ -260,7 +383,7 @@ mod tests {
         #[test]
         fn cash_is_conserved(steps in prop::collection::vec(step(), 0..80)) {
             let mut ledger = Ledger::new();
-            ledger.set_cash(Dollars::from_dollars(1_000));
+            ledger.set_cash(0, Dollars::from_dollars(1_000));
             let agents =
                 [EXTERNAL, ledger.agents.slot(&"a".into()), ledger.agents.slot(&"b".into())];
             let markets: Vec<_> =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 
+use super::agent_table::AgentSlot;
 use super::exposure::Working;
 use crate::model::{FeeSchedule, Market, MarketId, MarketStatus, Quote};
 
@@ -52,6 +53,12 @@ pub(super) struct MarketState {
     asks: BTreeMap<Price, u32>,
     /// When a fill was booked here last.
     pub(super) traded: Timestamp,
+    /// When it was seen or traded last.
+    pub(super) touched: Timestamp,
+    /// The shard that it lives on; 0, which is where most do, until it is known.
+    pub(super) shard: i32,
+    /// Who has a stake here.
+    pub(super) holders: Vec<AgentSlot>,
 }
 
 impl MarketState {
@@ -64,6 +71,9 @@ impl MarketState {
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
             traded: Timestamp::EPOCH,
+            touched: Timestamp::EPOCH,
+            shard: 0,
+            holders: Vec::new(),
         }
     }
 
@@ -146,10 +156,12 @@ impl MarketState {
     }
 }
 
-/// All markets that the desk has to do with. None is ever removed: slots stay valid.
+/// All markets that the desk has to do with. A slot stays valid until its market is removed.
 #[derive(Debug, Default)]
 pub(super) struct MarketTable {
     all: Vec<MarketState>,
+    /// Slots of removed markets, to be used again.
+    free: Vec<MarketSlot>,
     by_ticker: BTreeMap<Arc<str>, MarketSlot>,
     by_id: BTreeMap<MarketId, MarketSlot>,
 }
@@ -160,14 +172,30 @@ impl MarketTable {
         if let Some(slot) = self.by_ticker.get(ticker) {
             return *slot;
         }
-        let slot = MarketSlot(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        self.all.push(MarketState::new(Arc::clone(ticker)));
+        let state = MarketState::new(Arc::clone(ticker));
+        let slot = if let Some(slot) = self.free.pop() {
+            *self.get_mut(slot) = state;
+            slot
+        } else {
+            self.all.push(state);
+            MarketSlot(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+        };
         self.by_ticker.insert(Arc::clone(ticker), slot);
         slot
     }
 
+    /// Forgets a market in which nobody has anything and to which nothing refers.
+    pub(super) fn remove(&mut self, slot: MarketSlot) {
+        let state = std::mem::replace(self.get_mut(slot), MarketState::new(Arc::from("")));
+        self.by_ticker.remove(&state.ticker);
+        if let Some(id) = state.id() {
+            self.by_id.remove(&id);
+        }
+        self.free.push(slot);
+    }
+
     /// Takes in a view.
-    pub(super) fn see(&mut self, view: MarketView) -> MarketSlot {
+    pub(super) fn see(&mut self, view: MarketView, now: Timestamp) -> MarketSlot {
         let slot = match self.by_id.get(&view.id) {
             Some(slot) => *slot,
             None => {
@@ -176,7 +204,9 @@ impl MarketTable {
                 slot
             }
         };
-        self.get_mut(slot).view = Some(view);
+        let state = self.get_mut(slot);
+        state.view = Some(view);
+        state.touched = now;
         slot
     }
 

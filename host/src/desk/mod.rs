@@ -8,12 +8,14 @@
 //!
 //! - [`Desk`] (`state`) takes an [`Input`] and gives [`Outputs`]; pure and synchronous.
 //!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
-//!   - `reports`: what is heard of orders → [`table`] → new states, fills → `ledger`;
-//!   - `sync` and `reconcile`: the account as the exchange has it, compared and repaired;
+//!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`; `unmet`:
+//!     orders that nobody here knows;
+//!   - `sync`, `cash` and `reconcile`: the account as the exchange has it, compared and repaired;
 //!   - `upkeep`: what is due; `account`: what agents and people are told.
 //! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
-//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents.
+//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents; `writer`
+//!   keeps what the journal could not write.
 //! - [`dry_run`]: an exchange that is only read.
 //!
 //! # Promises
@@ -29,9 +31,11 @@
 
 mod account;
 mod agent_table;
+mod cash;
 pub mod dry_run;
 mod exposure;
 pub mod fees;
+mod fills;
 mod holding;
 pub mod inbox;
 mod intents;
@@ -39,6 +43,7 @@ mod io;
 mod ledger;
 mod market_table;
 mod orders;
+mod plausible;
 mod pool;
 mod reconcile;
 pub mod record;
@@ -52,16 +57,18 @@ mod sync;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod unmet;
 mod upkeep;
 pub mod venue;
+mod writer;
 
 pub use dry_run::DryRun;
 pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, Receipt, Taken, ToDesk};
-pub use io::{Input, Outputs, Request};
+pub use io::{Heard, Input, Outputs, Request};
 pub use market_table::MarketView;
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};
-pub use report::{OrderLine, PositionLine, Report};
+pub use report::{OrderLine, PositionLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
 pub use shell::{Notify, Views, run};

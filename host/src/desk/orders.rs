@@ -127,6 +127,8 @@ pub(super) struct Orders {
     by_agent: BTreeMap<(AgentSlot, OrderId), OrderKey>,
     /// Orders that are not final, or whose fills are not all booked.
     open: BTreeSet<OrderKey>,
+    /// The same, by agent.
+    open_of: BTreeSet<(AgentSlot, OrderKey)>,
     ended: VecDeque<OrderKey>,
 }
 
@@ -143,6 +145,7 @@ impl Orders {
         if let Some(id) = order.order {
             self.by_agent.insert((order.agent, id), key);
         }
+        self.open_of.insert((order.agent, key));
         self.all.insert(key, order);
         self.open.insert(key);
         key
@@ -186,8 +189,10 @@ impl Orders {
     pub(super) fn refile(&mut self, key: OrderKey) {
         let Some(order) = self.all.get(&key) else { return };
         if !order.state.is_final() || order.missing().is_positive() {
+            self.open_of.insert((order.agent, key));
             self.open.insert(key);
         } else if self.open.remove(&key) {
+            self.open_of.remove(&(order.agent, key));
             self.ended.push_back(key);
             self.forget();
         }
@@ -219,7 +224,18 @@ impl Orders {
         self.open.iter().filter_map(|key| self.all.get(key).map(|order| (*key, order)))
     }
 
-    /// The same, as keys that outlive a change.
+    /// The same of one agent.
+    pub(super) fn open_of(&self, agent: AgentSlot) -> impl Iterator<Item = &Order> {
+        let all = (agent, OrderKey(0))..=(agent, OrderKey(u64::MAX));
+        self.open_of.range(all).filter_map(|(_, key)| self.all.get(key))
+    }
+
+    /// The markets of all orders that are remembered.
+    pub(super) fn markets(&self) -> BTreeSet<MarketSlot> {
+        self.all.values().map(|order| order.market).collect()
+    }
+
+    /// The keys of those that are open, which outlive a change.
     pub(super) fn open_keys(&self) -> Vec<OrderKey> {
         self.open.iter().copied().collect()
     }

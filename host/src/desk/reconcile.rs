@@ -100,9 +100,9 @@ pub(super) fn positions(
         .collect()
 }
 
-/// What the exchange holds for the orders that rest in a snapshot, fees apart: what they cost
-/// where they open a position. Those that trade first close first, and that needs nothing.
-pub(super) fn held(snapshot: &AccountSnapshot) -> Dollars {
+/// What the exchange holds on each shard for the orders that rest in a snapshot, fees apart: what
+/// they cost where they open a position. Those that trade first close first, and that needs nothing.
+pub(super) fn held(snapshot: &AccountSnapshot) -> BTreeMap<i32, Dollars> {
     let mut positions: BTreeMap<&str, Quantity> = BTreeMap::new();
     for position in &snapshot.positions {
         *positions.entry(&position.ticker).or_default() += position.quantity;
@@ -111,7 +111,7 @@ pub(super) fn held(snapshot: &AccountSnapshot) -> Dollars {
     for order in &snapshot.resting {
         sides.entry((&order.ticker, order.side == Side::Bid)).or_default().push(order);
     }
-    let mut held = Dollars::ZERO;
+    let mut held: BTreeMap<i32, Dollars> = BTreeMap::new();
     for ((ticker, buys), mut orders) in sides {
         orders.sort_by_key(|order| order.price);
         if buys {
@@ -124,7 +124,7 @@ pub(super) fn held(snapshot: &AccountSnapshot) -> Dollars {
             let closing = closable.min(order.remaining);
             closable -= closing;
             let cost = leg_cost(order.side, order.price, order.remaining - closing);
-            held = held.saturating_add(cost);
+            *held.entry(order.exchange_index).or_default() += cost;
         }
     }
     held
@@ -176,7 +176,7 @@ mod tests {
                     quantity: Quantity::from_raw(*raw),
                 })
                 .collect(),
-            balance: Dollars::ZERO,
+            balances: BTreeMap::new(),
         }
     }
 
@@ -262,7 +262,11 @@ mod tests {
         for (positions, resting, cents) in cases {
             let snapshot = AccountSnapshot { resting, ..snapshot(positions) };
             let expected = Price::from_cents(1) * Quantity::from_contracts(i64::from(cents));
-            assert_eq!(held(&snapshot), expected, "{snapshot:?}");
+            assert_eq!(
+                held(&snapshot).values().copied().sum::<Dollars>(),
+                expected,
+                "{snapshot:?}"
+            );
         }
     }
 

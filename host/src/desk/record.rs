@@ -28,14 +28,31 @@ pub trait Journal {
     /// # Errors
     /// When they are not written. The desk halts then, and sends nothing but cancels.
     fn append(&mut self, records: &[Record]) -> Result<(), JournalError>;
+
+    /// An order by our name for it, whatever its state; none: there is none, or it was deleted for
+    /// its age.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn find(&self, client_order_id: &ClientOrderId)
+    -> Result<Option<RecoveredOrder>, JournalError>;
 }
 
-/// The journal could not write.
+/// The journal failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the journal cannot write: {reason}")]
-pub struct JournalError {
-    /// What happened.
-    pub reason: String,
+pub enum JournalError {
+    /// It could not write.
+    #[error("the journal cannot write: {reason}")]
+    Write {
+        /// What happened.
+        reason: String,
+    },
+    /// It could not read.
+    #[error("the journal cannot be read: {reason}")]
+    Read {
+        /// What happened.
+        reason: String,
+    },
 }
 
 /// One thing that happened at the desk.
@@ -82,7 +99,9 @@ pub struct Intent {
     pub ts: Timestamp,
     /// Whose.
     pub agent: AgentId,
-    /// The agent's number for it. Used up by this record, whatever the decision.
+    /// The agent's number for it. Used up by this record, whatever the decision. (Of the denied
+    /// ones of an agent that sends very many some have no record, and theirs are used for this run
+    /// alone.)
     pub order: OrderId,
     /// The market; none: the agent named a handle that stands for nothing.
     pub ticker: Option<Arc<str>>,
@@ -231,7 +250,8 @@ pub struct CommandGiven {
     pub ts: Timestamp,
     /// By which agent; none: by an operator.
     pub agent: Option<AgentId>,
-    /// What, for people: `cancel 17`, `cancel-all`, `shutdown`.
+    /// What, for people: `cancel 17`, `cancel-all`, `shutdown`; or how many denied intents and
+    /// cancels of nothing have no record: `left out: 120 …`.
     pub command: String,
 }
 
@@ -271,8 +291,8 @@ pub struct Readiness {
 pub struct Difference {
     /// When it was found.
     pub ts: Timestamp,
-    /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`, `position`,
-    /// `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
+    /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`,
+    /// `stray_order`, `position`, `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
     pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,

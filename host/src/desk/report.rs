@@ -24,14 +24,19 @@ pub struct Report {
     pub intents: u64,
     /// Intents denied.
     pub denied: u64,
+    /// Denied intents and cancels of nothing that were not written down, as their agent sent too
+    /// many.
+    pub left_out: u64,
     /// Orders that were sent, as soon as their answer came or is known to be missing.
     pub orders: u64,
     /// Fills received.
     pub fills: u64,
     /// Orders whose outcome is not known at this moment.
     pub unknown: u64,
-    /// Free cash as the exchange told last, moved by what happened since.
+    /// Cash over all shards as the exchange told last, moved by what happened since.
     pub cash: Dollars,
+    /// The same by shard: an order is paid from that of its market alone.
+    pub shards: Vec<ShardLine>,
     /// Profit and loss of what was closed, fees apart.
     pub realized: Dollars,
     /// Profit and loss of open positions at the mid, fees apart; none: some market cannot be
@@ -39,10 +44,22 @@ pub struct Report {
     pub unrealized: Option<Dollars>,
     /// Fees paid.
     pub fees: Dollars,
-    /// Positions by agent and market.
+    /// Positions by agent and market. One in a market that has paid out goes after an hour, and
+    /// stays in the sums.
     pub positions: Vec<PositionLine>,
     /// Orders that may still trade.
     pub working: Vec<OrderLine>,
+}
+
+/// The cash of one shard of the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardLine {
+    /// The shard, as the exchange numbers them (`exchange_index`).
+    pub shard: i32,
+    /// What is there, with what working orders hold.
+    pub cash: Dollars,
+    /// What no working order may take.
+    pub free: Dollars,
 }
 
 /// A position of one agent in one market.

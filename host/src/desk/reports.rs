@@ -6,19 +6,15 @@ use std::time::Duration;
 
 use hotpit_units::{Quantity, Timestamp};
 
-use super::agent_table::EXTERNAL;
-use super::exposure::Working;
 use super::io::Outputs;
-use super::ledger::Trade;
-use super::orders::{Cancel, Order, OrderKey, Query};
-use super::record::{Difference, FillBooked, Holding, OrderEvent, Record};
+use super::orders::{Cancel, OrderKey, Query};
+use super::plausible;
+use super::record::{Difference, OrderEvent, Record};
 use super::settings::retry_delay;
-use super::state::{Desk, PARKED_MAX, filled_of};
+use super::state::{Desk, filled_of};
 use super::table::{self, Event};
 use super::venue::{CancelOutcome, PlaceOutcome, ReadError};
-use crate::model::{
-    Fill, Notice, OrderState, OrderUpdate, VenueFill, VenueOrder, VenueOrderStatus,
-};
+use crate::model::{Notice, OrderState, OrderUpdate, VenueOrder, VenueOrderStatus};
 
 /// The first wait before a cancel of unknown outcome is sent again, and the longest.
 const CANCEL_RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -125,6 +121,7 @@ impl Desk {
         now: Timestamp,
         out: &mut Outputs,
     ) {
+        let has_fill = self.may_have_parked_fill(key, now);
         let Some(order) = self.orders.get_mut(key) else { return };
         let attempt = match order.query {
             Query::InFlight { attempt } | Query::Due { attempt, .. } => attempt,
@@ -136,12 +133,19 @@ impl Desk {
         let late_enough = order.heard + self.settings.timing.read_lag();
         match result {
             Ok(Some(report)) => {
-                order.query = Query::Idle;
+                // Due again, unless this is an answer.
+                order.query = again(later);
                 self.orders.name(key, &report.venue_order_id);
-                self.hear_report(key, &report, now, out);
+                let believed = self.hear_report(key, &report, now, out);
+                if let Some(order) = self.orders.get_mut(key)
+                    && believed
+                    && report.status != VenueOrderStatus::Unknown
+                {
+                    order.query = Query::Idle;
+                }
                 self.place_parked(now, out);
             }
-            Ok(None) if asked_at >= late_enough => {
+            Ok(None) if asked_at >= late_enough && !has_fill => {
                 order.query = again(later);
                 let reason = "the exchange knows no such order";
                 self.heard(key, Event::Absent, Quantity::ZERO, reason, now, out);
@@ -152,33 +156,19 @@ impl Desk {
         }
     }
 
-    /// The exchange said where an order is.
-    pub(super) fn report_order(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) {
-        let known = self.orders.find(&report.venue_order_id, report.client_order_id.as_ref());
-        match known {
-            Some(key) => {
-                self.orders.name(key, &report.venue_order_id);
-                self.hear_report(key, report, now, out);
-                self.place_parked(now, out);
-            }
-            None => match report.status {
-                VenueOrderStatus::Resting => self.adopt_order(report, now, out),
-                // Not ours, and it cannot trade any more.
-                VenueOrderStatus::Canceled
-                | VenueOrderStatus::Executed
-                | VenueOrderStatus::Unknown => {}
-            },
-        }
-    }
-
-    fn hear_report(
+    /// Gives whether the report was believed.
+    pub(super) fn hear_report(
         &mut self,
         key: OrderKey,
         report: &VenueOrder,
         now: Timestamp,
         out: &mut Outputs,
-    ) {
-        let Some(order) = self.orders.get(key) else { return };
+    ) -> bool {
+        let Some(order) = self.orders.get(key) else { return false };
+        if !plausible::order(report) {
+            out.records.push(bad_report(report, now));
+            return false;
+        }
         let reason = report.reason.as_deref().unwrap_or_default();
         let (event, filled) = match report.status {
             VenueOrderStatus::Resting => (Event::Acknowledged, report.filled),
@@ -193,41 +183,10 @@ impl Desk {
             VenueOrderStatus::Executed => (Event::Executed, report.filled),
             VenueOrderStatus::Unknown => (Event::Lost, report.filled),
         };
-        self.heard(key, event, filled, reason, now, out);
+        self.heard(key, event, filled, reason, now, out)
     }
 
-    /// An order that was placed outside this host: it is counted and met by no order of ours, and
-    /// never touched.
-    fn adopt_order(&mut self, report: &VenueOrder, now: Timestamp, out: &mut Outputs) {
-        let order = Order {
-            agent: EXTERNAL,
-            market: self.ledger.markets.slot(&report.ticker),
-            ticker: Arc::clone(&report.ticker),
-            order: None,
-            client_order_id: report.client_order_id.clone(),
-            venue_order_id: Some(report.venue_order_id.clone()),
-            exchange_index: report.exchange_index,
-            side: report.side,
-            price: report.price,
-            quantity: report.filled.saturating_add(report.remaining),
-            post_only: false,
-            state: OrderState::Sent,
-            filled: report.filled,
-            booked: Quantity::ZERO,
-            created: now,
-            heard: now,
-            cancel: Cancel::Idle,
-            query: Query::Idle,
-            recovered: false,
-            presumed: false,
-            committed: Working::default(),
-            listed: false,
-        };
-        let key = self.orders.insert(order);
-        self.heard(key, Event::Acknowledged, report.filled, "", now, out);
-    }
-
-    /// The one place where an order changes.
+    /// The one place where an order changes. Gives whether what was heard could be true.
     pub(super) fn heard(
         &mut self,
         key: OrderKey,
@@ -236,21 +195,23 @@ impl Desk {
         reason: &str,
         now: Timestamp,
         out: &mut Outputs,
-    ) {
+    ) -> bool {
         let first_query = now + self.settings.timing.first_query();
-        let Some(order) = self.orders.get_mut(key) else { return };
+        let Some(order) = self.orders.get_mut(key) else { return false };
         let (from, filled_before) = (order.state, order.filled);
-        order.filled = order.filled.max(filled).max(order.booked);
+        order.filled = order.filled.max(plausible::filled(filled)).max(order.booked);
         if event != Event::Absent {
             order.heard = now;
         }
         let there = matches!(event, Event::Acknowledged | Event::Filled);
-        let back = order.presumed && from.is_final() && there;
-        let known = if back { OrderState::Unknown } else { from };
+        let doubted = order.presumed && from.is_final() && there;
+        let known = if doubted { OrderState::Unknown } else { from };
         if event != Event::Lost {
             order.presumed = event == Event::Absent;
         }
-        match table::next(known, event, order.progress()) {
+        let next = table::next(known, event, order.progress());
+        let believed = next.is_ok();
+        match next {
             Ok(state) => order.state = state,
             Err(contradiction) => {
                 let ticker = Some(Arc::clone(&order.ticker));
@@ -263,7 +224,7 @@ impl Desk {
                 self.ask(key, now);
             }
         }
-        let Some(order) = self.orders.get_mut(key) else { return };
+        let Some(order) = self.orders.get_mut(key) else { return false };
         let state = order.state;
         if state.is_final() {
             order.cancel = Cancel::Idle;
@@ -276,21 +237,23 @@ impl Desk {
         }
         let changed = state != from || order.filled != filled_before;
         self.recount(key);
-        if back && !state.is_final() {
+        if from.is_final() && !state.is_final() {
             self.back(key, now, out);
         }
         if changed {
             self.tell(key, event, from, reason, now, out);
         }
         self.send_cancel(key, now, out);
+        believed
     }
 
-    /// An order that was taken to have ended is there again. Whether it works is asked, and what
-    /// would have canceled it meanwhile does.
+    /// An order that was taken to have ended is there again, whatever the proof was that it had.
+    /// Whether it works is asked, and what would have canceled it meanwhile does.
     fn back(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
         let stopping = self.stopping || self.halted.is_some();
         let Some(order) = self.orders.get_mut(key) else { return };
-        if stopping || self.ledger.agents.get(order.agent).halted.is_some() {
+        let agent = self.ledger.agents.get(order.agent);
+        if !order.is_external() && (stopping || agent.halted.is_some() || !agent.live) {
             order.cancel = Cancel::Due { at: now, attempt: 0 };
         }
         let name = order.client_order_id.as_ref().map_or("external", |name| name.as_str());
@@ -340,139 +303,26 @@ impl Desk {
         }));
     }
 
-    /// The exchange is asked about an order at the next tick.
+    /// The exchange is asked about an order at the next tick, or when it is the turn of the next
+    /// attempt, where earlier ones brought no answer.
     pub(super) fn ask(&mut self, key: OrderKey, now: Timestamp) {
         let Some(order) = self.orders.get_mut(key) else { return };
-        if order.client_order_id.is_some() && !matches!(order.query, Query::InFlight { .. }) {
-            order.query = Query::Due { at: now, attempt: 0 };
-        }
-    }
-
-    /// Books a fill, once.
-    pub(super) fn book(&mut self, fill: VenueFill, now: Timestamp, out: &mut Outputs) {
-        if self.fills.contains(&fill.fill_id) {
-            return;
-        }
-        if !fill.quantity.is_positive() {
-            let detail = format!("fill {} of {} contracts", fill.fill_id, fill.quantity);
-            out.records.push(difference("bad_report", Some(fill.ticker), detail, now));
-            return;
-        }
-        let known = self.orders.find(&fill.venue_order_id, fill.client_order_id.as_ref());
-        if known.is_none() && fill.client_order_id.is_none() && self.may_be_ours(&fill) {
-            self.park(fill);
-            return;
-        }
-        self.fills.insert(Arc::clone(&fill.fill_id));
-        self.counts.fills += 1;
-        self.sync.booked(now);
-        if let Some(key) = known {
-            self.orders.name(key, &fill.venue_order_id);
-        }
-        let (agent, client_order_id, number) =
-            known.and_then(|key| self.orders.get(key)).map_or((EXTERNAL, None, None), |order| {
-                (order.agent, order.client_order_id.clone(), order.order)
-            });
-        let market = self.ledger.markets.slot(&fill.ticker);
-        let (side, price, quantity, fee) = (fill.side, fill.price, fill.quantity, fill.fee);
-        let holding = self.ledger.trade(agent, market, Trade { side, price, quantity, fee, now });
-        let name = self.agent_name(agent);
-        if let (Some(agent), Some(order), Some(market)) =
-            (&name, number, self.ledger.markets.get(market).id())
-        {
-            let notice = fill_notice(&fill, order, market, &holding);
-            out.notices.push((agent.clone(), notice));
-        }
-        out.records.push(Record::Fill(FillBooked {
-            ts: now,
-            fill_id: fill.fill_id,
-            venue_order_id: fill.venue_order_id,
-            client_order_id,
-            agent: name,
-            order: number,
-            ticker: fill.ticker,
-            side,
-            price,
-            quantity,
-            fee,
-            taker: fill.taker,
-            venue_ts: fill.ts,
-            holding,
-        }));
-        if let Some(key) = known {
-            self.book_on_order(key, quantity, now, out);
-        }
-    }
-
-    fn book_on_order(
-        &mut self,
-        key: OrderKey,
-        quantity: Quantity,
-        now: Timestamp,
-        out: &mut Outputs,
-    ) {
-        let Some(order) = self.orders.get_mut(key) else { return };
-        order.booked += quantity;
-        let (booked, ordered) = (order.booked, order.quantity);
-        if booked > ordered {
-            let ticker = Some(Arc::clone(&order.ticker));
-            let name = order.client_order_id.clone();
-            let name = name.as_ref().map_or("external", |name| name.as_str());
-            let detail = format!("{name}: {booked} filled of {ordered} ordered");
-            out.records.push(difference("overfill", ticker, detail, now));
-            self.sync.read_soon(now);
-        }
-        self.heard(key, Event::Filled, booked, "", now, out);
-    }
-
-    /// Whether a fill without our name for its order may belong to an order of ours whose name at
-    /// the exchange is still to come.
-    fn may_be_ours(&self, fill: &VenueFill) -> bool {
-        self.orders.open().any(|(_, order)| {
-            order.venue_order_id.is_none()
-                && !order.state.is_final()
-                && order.side == fill.side
-                && order.ticker == fill.ticker
-        })
-    }
-
-    /// Keeps a fill until it is known whose it is. Meanwhile the order counts at its worst case.
-    fn park(&mut self, fill: VenueFill) {
-        let parked = self.parked.iter().any(|parked| parked.fill_id == fill.fill_id);
-        // Beyond the bound a fill is dropped here and read again by the next reconciliation.
-        if !parked && self.parked.len() < PARKED_MAX {
-            self.parked.push(fill);
-        }
-    }
-
-    /// Looks again at the fills that waited for a name.
-    pub(super) fn place_parked(&mut self, now: Timestamp, out: &mut Outputs) {
-        if self.parked.is_empty() {
-            return;
-        }
-        for fill in std::mem::take(&mut self.parked) {
-            self.book(fill, now, out);
+        match order.query {
+            Query::Idle | Query::Due { attempt: 0, .. } if order.client_order_id.is_some() => {
+                order.query = Query::Due { at: now, attempt: 0 };
+            }
+            Query::Idle | Query::Due { .. } | Query::InFlight { .. } => {}
         }
     }
 }
 
-fn fill_notice(
-    fill: &VenueFill,
-    order: crate::model::OrderId,
-    market: crate::model::MarketId,
-    holding: &Holding,
-) -> Notice {
-    Notice::Fill(Fill {
-        order,
-        market,
-        side: fill.side,
-        price: fill.price,
-        quantity: fill.quantity,
-        fee: fill.fee,
-        taker: fill.taker,
-        position: holding.quantity,
-        ts: fill.ts,
-    })
+/// A report on an order that cannot be true.
+pub(super) fn bad_report(report: &VenueOrder, now: Timestamp) -> Record {
+    let detail = format!(
+        "order {} of {} filled and {} working contracts at {}",
+        report.venue_order_id, report.filled, report.remaining, report.price
+    );
+    difference("bad_report", Some(Arc::clone(&report.ticker)), detail, now)
 }
 
 pub(super) fn difference(

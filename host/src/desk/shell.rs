@@ -17,19 +17,20 @@ use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::inbox::{Command, Receipt, ToDesk};
 use super::io::{Input, Outputs, Request};
 use super::market_table::MarketView;
 use super::orders::OrderKey;
 use super::pool::Pool;
-use super::record::{Journal, Record};
+use super::record::Journal;
 use super::report::Report;
 use super::risk::Approved;
 use super::settings::Timing;
 use super::state::Desk;
 use super::venue::{CancelOutcome, CancelRequest, PlaceOutcome, ReadError, Venue};
+use super::writer::{Writer, log};
 use crate::model::{Account, Action, AgentId, ClientOrderId, MarketId, Notice};
 
 /// Where the desk looks at markets. Asked on the desk's thread just before it decides, so an
@@ -93,7 +94,7 @@ struct Drain {
 struct Shell<V, W, N> {
     desk: Desk,
     venue: Rc<V>,
-    journal: Box<dyn Journal>,
+    writer: Writer,
     views: W,
     notify: N,
     clock: Clock,
@@ -133,7 +134,7 @@ pub async fn run<V: Venue>(
     let mut shell = Shell {
         desk,
         venue,
-        journal,
+        writer: Writer::new(journal),
         views,
         notify,
         clock,
@@ -177,6 +178,9 @@ pub async fn run<V: Venue>(
             shell.receipt = None;
         }
     }
+    if let Err(reason) = shell.writer.write_now(shell.clock.now()) {
+        warn!(reason, "the last records are not on disk: the next run asks the exchange for them");
+    }
     if let Some(done) = shell.drain.and_then(|drain| drain.done) {
         let _ = done.send(());
     }
@@ -213,8 +217,10 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             Command::Halt { agent, reason, done } => {
                 let _ = done.send(self.try_step(Input::Halt { agent, reason }));
             }
+            // The next order would stand on records that are not there.
             Command::Resume { agent, done } => {
-                let _ = done.send(self.try_step(Input::Resume { agent }));
+                let whole = self.writer.must_be_whole(self.clock.now());
+                let _ = done.send(whole.and_then(|()| self.try_step(Input::Resume { agent })));
             }
             Command::Report { reply } => {
                 self.look_at_interests();
@@ -248,6 +254,8 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
 
     fn tick(&mut self) {
         let now = self.clock.now();
+        // A failure halted the desk when it came.
+        let _ = self.writer.write_if_due(now);
         if self.looked + LOOK_EVERY <= now {
             self.looked = now;
             self.look_at_interests();
@@ -309,7 +317,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         let written = if out.records.is_empty() {
             Ok(())
         } else {
-            self.journal.append(&out.records).map_err(|error| error.to_string())
+            self.writer.append(&out.records, self.clock.now())
         };
         if let Err(reason) = &written {
             self.without_journal(reason, &mut out);
@@ -330,7 +338,6 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
 
     /// The records are not written, so the orders among them are not sent.
     fn without_journal(&mut self, reason: &str, out: &mut Outputs) {
-        error!(reason, "the journal does not write: no order is sent until it does");
         let now = self.clock.now();
         let mut after = Outputs::default();
         out.requests.retain(|request| match request {
@@ -339,10 +346,15 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.desk.apply(Input::Placed { order: *order, outcome }, now, &mut after);
                 false
             }
-            Request::Cancel { .. } | Request::Find { .. } | Request::ReadAccount { .. } => true,
+            Request::Cancel { .. }
+            | Request::Find { .. }
+            | Request::Recall { .. }
+            | Request::ReadAccount { .. } => true,
         });
         let failed = Input::JournalFailed { reason: reason.to_owned() };
         self.desk.apply(failed, now, &mut after);
+        self.writer.keep(&after.records);
+        out.records.append(&mut after.records);
         out.requests.append(&mut after.requests);
         out.notices.append(&mut after.notices);
     }
@@ -382,6 +394,11 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             Request::Find { order, client_order_id, ticker, placed_at } => {
                 self.reads.wait(Read::Find { order, client_order_id, ticker, placed_at });
                 self.start_reads();
+            }
+            Request::Recall { heard, client_order_id } => {
+                let result = self.writer.find(&client_order_id);
+                let recalled = Input::Recalled { heard, result };
+                self.desk.apply(recalled, self.clock.now(), &mut self.out);
             }
             Request::ReadAccount { fills_since } => {
                 self.reads.wait(Read::Account { fills_since });
@@ -477,35 +494,5 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         {
             self.desk.apply(input, self.clock.now(), &mut self.out);
         }
-    }
-}
-
-/// Tells the log what an operator should know.
-fn log(record: &Record) {
-    match record {
-        Record::Ready(ready) => match &ready.not_ready {
-            None => info!("ready to trade"),
-            Some(reason) => warn!(reason, "not ready to trade"),
-        },
-        Record::Halt(halt) => {
-            let agent = halt.agent.as_ref().map_or("all", |agent| agent.as_str());
-            match &halt.reason {
-                Some(reason) => warn!(agent, reason, "halted"),
-                None => info!(agent, "resumed"),
-            }
-        }
-        Record::Difference(found) => {
-            let ticker = found.ticker.as_deref().unwrap_or_default();
-            warn!(kind = %found.kind, ticker, detail = %found.detail, "the exchange differs");
-        }
-        Record::Holding(changed) => {
-            info!(ticker = %changed.ticker, cause = ?changed.cause, "holding changed");
-        }
-        Record::Started(_)
-        | Record::Intent(_)
-        | Record::Order(_)
-        | Record::Fill(_)
-        | Record::Command(_)
-        | Record::Agent(_) => {}
     }
 }

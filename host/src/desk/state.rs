@@ -10,6 +10,7 @@ use rand::RngExt;
 use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
 use super::fees;
+use super::fills::Parked;
 use super::inbox::AgentLimits;
 use super::io::{Input, Outputs};
 use super::ledger::Ledger;
@@ -20,14 +21,11 @@ use super::record::{
 };
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
-use crate::model::{AgentId, OrderState, VenueFill};
+use crate::model::{AgentId, ClientOrderId, OrderState};
 
 /// How many fill ids are remembered. The exchange's fills are read again from a few minutes
 /// before the last one, so those that are forgotten are never seen again.
 const FILL_IDS_KEPT: usize = 500_000;
-
-/// How many fills may wait for the name of their order.
-pub(super) const PARKED_MAX: usize = 1_000;
 
 /// The desk. Pure and synchronous: what it does depends on its inputs alone, and what it wants
 /// done comes out as [`Outputs`], so the same inputs always give the same decisions.
@@ -41,13 +39,15 @@ pub struct Desk {
     pub(super) ledger: Ledger,
     pub(super) orders: Orders,
     pub(super) fills: FillIds,
-    /// Fills that name an order as the exchange does, while we have orders whose name there we
-    /// do not know yet: whose they are is told by the answer that is still to come.
-    pub(super) parked: Vec<VenueFill>,
+    /// Fills of which it is not known yet whose they are.
+    pub(super) parked: Vec<Parked>,
     pub(super) halted: Option<String>,
     pub(super) stopping: bool,
     pub(super) sync: Sync,
     pub(super) counts: Counts,
+    pub(super) started: Timestamp,
+    /// When what is over was dropped last.
+    pub(super) retired: Timestamp,
 }
 
 /// What was counted since the start.
@@ -55,6 +55,8 @@ pub struct Desk {
 pub(super) struct Counts {
     pub(super) intents: u64,
     pub(super) denied: u64,
+    /// Records of what agents asked for to no effect that were not written.
+    pub(super) left_out: u64,
     pub(super) orders: u64,
     pub(super) fills: u64,
 }
@@ -84,6 +86,8 @@ impl Desk {
             stopping: false,
             sync,
             counts: Counts::default(),
+            started: now,
+            retired: now,
         };
         for fill_id in recovered.fill_ids {
             desk.fills.insert(fill_id);
@@ -121,6 +125,7 @@ impl Desk {
             Input::Found { order, asked_at, result } => {
                 self.found(order, asked_at, result, now, out);
             }
+            Input::Recalled { heard, result } => self.recalled(heard, result, now, out),
             Input::Account(result) => self.account_read(result, now, out),
             Input::Order(order) => self.report_order(&order, now, out),
             Input::Fill(fill) => self.book(fill, now, out),
@@ -151,7 +156,8 @@ impl Desk {
     /// exchange has told of.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.parked.is_empty() && !self.orders.open().any(|(_, order)| !order.is_external())
+        let ours = |order: &Order| !order.is_external() || order.cancel != Cancel::Idle;
+        self.parked.is_empty() && !self.orders.open().any(|(_, order)| ours(order))
     }
 
     /// Whether an order is to be canceled as soon as it can be.
@@ -197,13 +203,18 @@ impl Desk {
         self.orders.refile(key);
     }
 
-    /// An order of an earlier run. Whether its request went out is known to nobody here.
-    fn take_over(&mut self, recovered: RecoveredOrder, now: Timestamp) {
+    /// An order of which the journal alone knows. Whether its request went out, and whether it
+    /// truly ended, is known to nobody here.
+    pub(super) fn take_over(
+        &mut self,
+        recovered: RecoveredOrder,
+        now: Timestamp,
+    ) -> Option<OrderKey> {
         let RecoveredOrder { intent, venue_order_id, state, filled, booked } = recovered;
         let (Decision::Approved { client_order_id, exchange_index }, Some(ticker)) =
             (intent.decision, intent.ticker)
         else {
-            return;
+            return None;
         };
         let state = match state {
             OrderState::Sent => OrderState::Unknown,
@@ -218,15 +229,17 @@ impl Desk {
         };
         let agent = self.ledger.agents.slot(&intent.agent);
         let of_agent = self.ledger.agents.get_mut(agent);
-        if !of_agent.live {
+        if !of_agent.live && of_agent.since == Timestamp::default() {
             of_agent.since = now;
         }
         of_agent.order_ids.insert(intent.order);
+        let market = self.ledger.markets.slot(&ticker);
+        self.ledger.put_on_by_order(market, exchange_index);
         let unknown = state == OrderState::Unknown;
         let first_query = now + self.settings.timing.first_query();
         let order = Order {
             agent,
-            market: self.ledger.markets.slot(&ticker),
+            market,
             ticker,
             order: Some(intent.order),
             client_order_id: Some(client_order_id),
@@ -245,12 +258,13 @@ impl Desk {
             cancel: Cancel::Idle,
             query: if unknown { Query::Due { at: first_query, attempt: 0 } } else { Query::Idle },
             recovered: unknown,
-            presumed: false,
+            presumed: state.is_final(),
             committed: Working::default(),
             listed: false,
         };
         let key = self.orders.insert(order);
         self.recount(key);
+        Some(key)
     }
 
     fn cancel_halted(&mut self, now: Timestamp, out: &mut Outputs) {
@@ -263,7 +277,7 @@ impl Desk {
     }
 
     fn see(&mut self, view: MarketView, now: Timestamp, out: &mut Outputs) {
-        let slot = self.ledger.markets.see(view);
+        let slot = self.ledger.see(view, now);
         if let Some(price) = self.ledger.markets.get(slot).paid() {
             self.settle(slot, price, now, out);
         }
@@ -365,7 +379,48 @@ pub fn run_nonce(run: u64, rng: &mut Rng) -> String {
     format!("hp{run}-{:016x}", rng.random::<u64>())
 }
 
+/// Whether a name has the form of those that hosts of this kind give their orders: a beginning as
+/// of [`run_nonce`], and a number.
+pub(super) fn is_our_form(name: &ClientOrderId) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = name.as_str().split('-');
+    let (Some(run), Some(nonce), Some(number), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    run.strip_prefix("hp").is_some_and(is_number)
+        && nonce.len() == 16
+        && nonce.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && is_number(number)
+}
+
 /// What may have been filled of an order that the exchange canceled after `reduced_by` was left.
 pub(super) fn filled_of(quantity: Quantity, left: Quantity) -> Quantity {
     Quantity::from_raw((quantity - left).raw().max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ours_are_told_from_others() {
+        let mut rng = hotpit_rt::Entropy::seeded(7).rng("names");
+        let ours = format!("{}-12", run_nonce(3, &mut rng));
+        for (name, is_ours) in [
+            (ours.as_str(), true),
+            ("hp0-0123456789abcdef-1", true),
+            ("hp0-0123456789abcdef", false),
+            ("hp0-0123456789abcdef-", false),
+            ("hp0-0123456789abcdef-1-2", false),
+            ("hp-0123456789abcdef-1", false),
+            ("hp0-0123456789abcde-1", false),
+            ("hp0-0123456789abcdeg-1", false),
+            ("0123456789abcdef", false),
+            ("", false),
+        ] {
+            assert_eq!(is_our_form(&name.into()), is_ours, "{name}");
+        }
+    }
 }

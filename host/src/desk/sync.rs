@@ -9,32 +9,29 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use tracing::info;
 
 use super::agent_table::EXTERNAL;
+use super::cash::CashSync;
 use super::io::{Outputs, Request};
 use super::market_table::MarketSlot;
-use super::reconcile::{self, Cash, OurPosition, PositionDifference};
+use super::plausible;
+use super::reconcile::{self, OurPosition, PositionDifference};
 use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
 use super::reports::difference;
 use super::settings::retry_delay;
-use super::state::Desk;
+use super::state::{Desk, is_our_form};
 use super::table::Event;
 use super::venue::{AccountSnapshot, ReadError};
 
 /// The first wait before a read that failed is tried again, and the longest.
 const READ_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How many positions that do not agree are shown at once.
+const SHOWN_MAX: usize = 20;
+
+/// Why a desk that was just made may not trade.
+const NOT_SUBSCRIBED: &str = "the private channels are not subscribed yet";
+
 /// A position that does not agree: ours and theirs.
 type Drift = BTreeMap<Arc<str>, (Quantity, Quantity)>;
-
-/// How far the exchange's word on cash is known.
-#[derive(Debug, Clone, Copy)]
-enum CashWord {
-    /// It was not read yet.
-    Unread,
-    /// It was read while something was under way: the next quiet read replaces it.
-    Early,
-    /// It was read. What orders held by then was estimated and may be wrong by `slack` at most.
-    Read { slack: Dollars },
-}
 
 /// Where the comparison with the exchange stands.
 #[derive(Debug)]
@@ -42,6 +39,8 @@ pub(super) struct Sync {
     /// Why the desk may not trade, if it may not; as of the last change.
     not_ready: Option<String>,
     reading: bool,
+    /// A read was asked for while one was under way, which may not show what it is asked for.
+    again: bool,
     due: Timestamp,
     attempt: u32,
     /// A read that was asked for since this time succeeded.
@@ -51,7 +50,7 @@ pub(super) struct Sync {
     compared: Option<Timestamp>,
     /// Why the last read failed, if it did.
     error: Option<String>,
-    /// The private channel is broken, and why.
+    /// Reports of the exchange do not come, and why.
     down: Option<String>,
     /// What comes out of the bus cannot be traded on, and why.
     bus_down: Option<String>,
@@ -59,17 +58,16 @@ pub(super) struct Sync {
     fills_read: Timestamp,
     /// What traded before this was in the account when the journal began.
     since: Timestamp,
-    /// The journal is new, or an operator said so: the exchange's word on positions is taken.
+    /// The journal is new: the exchange's word on positions is taken.
     adopt: bool,
-    cash: CashWord,
-    /// By how much the exchange's cash was more than ours in the last comparison, where nothing
-    /// explained it.
-    cash_suspect: Option<Dollars>,
+    /// What an operator was shown and takes the exchange's word on.
+    accepted: Drift,
+    pub(super) cash: CashSync,
     suspects: Drift,
-    drift: Drift,
+    pub(super) drift: Drift,
     /// Something was too young to be judged in the last comparison.
-    undecided: bool,
-    last_booked: Timestamp,
+    pub(super) undecided: bool,
+    pub(super) last_booked: Timestamp,
     /// When the account was read last because fills were missing.
     read_for_fills: Timestamp,
 }
@@ -80,21 +78,22 @@ impl Sync {
         let last_fill = recovered.last_fill.unwrap_or(now);
         let fills_read = oldest_order.map_or(last_fill, |oldest| oldest.min(last_fill));
         Self {
-            not_ready: Some("the account has not been read yet".to_owned()),
+            not_ready: Some(NOT_SUBSCRIBED.to_owned()),
             reading: false,
+            again: false,
             due: now,
             attempt: 0,
             read: false,
             valid_from: now,
             compared: None,
             error: None,
-            down: None,
+            down: Some(NOT_SUBSCRIBED.to_owned()),
             bus_down: None,
             fills_read: fills_read.min(now),
             since: recovered.since.unwrap_or(now),
             adopt: recovered.runs == 0,
-            cash: CashWord::Unread,
-            cash_suspect: None,
+            accepted: Drift::new(),
+            cash: CashSync::default(),
             suspects: Drift::new(),
             drift: Drift::new(),
             undecided: false,
@@ -117,8 +116,9 @@ impl Sync {
         self.error.as_deref()
     }
 
-    /// The account is read as soon as possible.
+    /// The account is read as soon as possible, after the read that is under way if there is one.
     pub(super) fn read_soon(&mut self, now: Timestamp) {
+        self.again = self.reading;
         self.due = self.due.min(now);
     }
 
@@ -131,14 +131,21 @@ impl Sync {
         }
     }
 
+    /// The account is read at this time at the latest.
+    pub(super) fn read_by(&mut self, at: Timestamp) {
+        self.due = self.due.min(at);
+    }
+
     pub(super) fn booked(&mut self, now: Timestamp) {
         self.last_booked = now;
     }
 
-    /// The exchange's word is taken on the positions that do not agree.
+    /// The exchange's word is taken on the positions that do not agree, as they were shown. What
+    /// differs otherwise by the next read is a new difference.
     pub(super) fn accept_drift(&mut self, now: Timestamp) {
         if !self.drift.is_empty() {
-            self.adopt = true;
+            let shown = self.drift.iter().take(SHOWN_MAX);
+            self.accepted = shown.map(|(ticker, pair)| (Arc::clone(ticker), *pair)).collect();
             self.read_soon(now);
         }
     }
@@ -159,7 +166,7 @@ impl Desk {
     }
 
     pub(super) fn disconnected(&mut self, reason: String, now: Timestamp, out: &mut Outputs) {
-        self.sync.down = Some(reason);
+        self.sync.down = Some(format!("the private channel is down: {reason}"));
         self.update_readiness(now, out);
     }
 
@@ -195,14 +202,27 @@ impl Desk {
         out: &mut Outputs,
     ) {
         self.sync.reading = false;
+        // What cannot be true tells nothing of the rest either: as good as no answer.
+        let result = result.and_then(|snapshot| match plausible::problem(&snapshot) {
+            None => Ok(snapshot),
+            Some(problem) => {
+                Err(ReadError { call: "GET /portfolio", reason: format!("it names {problem}") })
+            }
+        });
         match result {
             Ok(snapshot) => {
                 self.sync.error = None;
                 self.sync.attempt = 0;
                 self.sync.due = now + self.settings.timing.reconcile_every();
+                let again = std::mem::take(&mut self.sync.again);
                 self.reconcile(&snapshot, now, out);
+                if again {
+                    self.sync.read_soon(now);
+                }
             }
+            // The next try is what was asked for meanwhile.
             Err(error) => {
+                self.sync.again = false;
                 let delay = retry_delay(READ_RETRY.0, READ_RETRY.1, self.sync.attempt);
                 self.sync.attempt += 1;
                 self.sync.due = now + delay;
@@ -225,9 +245,9 @@ impl Desk {
             self.book(fill, now, out);
         }
         for order in &snapshot.resting {
-            let known =
-                self.orders.find(&order.venue_order_id, order.client_order_id.as_ref()).is_some();
-            if !known {
+            let name = order.client_order_id.as_ref();
+            let known = self.orders.find(&order.venue_order_id, name).is_some();
+            if !known && !name.is_some_and(is_our_form) {
                 let detail = format!("order {} is not this host's", order.venue_order_id);
                 let ticker = Some(Arc::clone(&order.ticker));
                 out.records.push(difference("external_order", ticker, detail, now));
@@ -289,7 +309,7 @@ impl Desk {
         }
         let missing = self.orders.open().filter(|(_, order)| order.missing().is_positive());
         let missing = missing.map(|(_, order)| &order.ticker);
-        for ticker in missing.chain(self.parked.iter().map(|fill| &fill.ticker)) {
+        for ticker in missing.chain(self.parked.iter().map(|parked| &parked.fill.ticker)) {
             if let Some(position) = ours.get_mut(ticker) {
                 position.unsettled = true;
             }
@@ -305,6 +325,7 @@ impl Desk {
         let before = std::mem::take(&mut self.sync.suspects);
         let known = std::mem::take(&mut self.sync.drift);
         let adopt = std::mem::take(&mut self.sync.adopt);
+        let accepted = std::mem::take(&mut self.sync.accepted);
         let mut undecided = false;
         for found in found {
             let slot = self.ledger.markets.slot(&found.ticker);
@@ -312,9 +333,12 @@ impl Desk {
             let pair = (found.ours, found.theirs);
             if !found.certain {
                 undecided = true;
+                if let Some(shown) = accepted.get(&found.ticker) {
+                    self.sync.accepted.insert(found.ticker, *shown);
+                }
             } else if let (Some(price), true) = (settlement, found.theirs.is_zero()) {
                 self.settle(slot, price, now, out);
-            } else if adopt {
+            } else if adopt || accepted.get(&found.ticker) == Some(&pair) {
                 self.adopt_position(slot, &found, now, out);
             } else if before.get(&found.ticker) == Some(&pair) || known.contains_key(&found.ticker)
             {
@@ -368,51 +392,6 @@ impl Desk {
         }));
     }
 
-    /// The exchange's balance is what is free: what resting orders hold is off it already, and
-    /// our cash counts it. The first word is taken. Later a difference is taken over if nothing
-    /// explains it, neither fills nor positions nor what orders may have taken since the balance
-    /// was asked for, and two reads in a row show the same.
-    fn compare_cash(&mut self, snapshot: &AccountSnapshot, now: Timestamp, out: &mut Outputs) {
-        let lag = self.settings.timing.read_lag();
-        let held = reconcile::held(snapshot);
-        let (ours, theirs) = (self.ledger.cash(), snapshot.balance.saturating_add(held));
-        let reserved = self.ledger.most_reserved();
-        let quiet = self.sync.last_booked + lag <= snapshot.requested_at
-            && self.parked.is_empty()
-            && !self.orders.open().any(|(_, order)| order.missing().is_positive())
-            && !self.sync.undecided
-            && self.sync.drift.is_empty();
-        let before = self.sync.cash_suspect.take();
-        let slack = match self.sync.cash {
-            CashWord::Read { slack } => slack,
-            CashWord::Early if !quiet => return,
-            CashWord::Unread | CashWord::Early => {
-                self.ledger.set_cash(theirs);
-                let read = CashWord::Read { slack: reserved.max(held) };
-                self.sync.cash = if quiet { read } else { CashWord::Early };
-                return;
-            }
-        };
-        match reconcile::cash(ours, snapshot.balance, reserved, quiet) {
-            Cash::Agrees | Cash::Undecided => {}
-            Cash::Differs if before == Some(theirs - ours) => {
-                // Within the slack it is the estimate of the first read that was wrong.
-                if (theirs - ours).abs() > slack {
-                    let detail = format!("ours={ours} theirs={theirs}: taken over");
-                    out.records.push(difference("cash", None, detail, now));
-                }
-                self.ledger.set_cash(theirs);
-                self.sync.cash = CashWord::Read { slack: Dollars::ZERO };
-            }
-            Cash::Differs => {
-                self.sync.cash_suspect = Some(theirs - ours);
-                if before.is_none() {
-                    self.sync.due = self.sync.due.min(now + lag);
-                }
-            }
-        }
-    }
-
     /// A market paid out.
     pub(super) fn settle(
         &mut self,
@@ -442,7 +421,7 @@ impl Desk {
         let recovering = self.orders.open().filter(|(_, order)| order.recovered).count();
         let sync = &self.sync;
         let not_ready = if let Some(reason) = &sync.down {
-            Some(format!("the private channel is down: {reason}"))
+            Some(reason.clone())
         } else if let Some(reason) = &sync.bus_down {
             Some(format!("the bus is down: {reason}"))
         } else if !sync.read {
@@ -450,8 +429,8 @@ impl Desk {
                 Some(error) => format!("the account cannot be read: {error}"),
                 None => "the account has not been read yet".to_owned(),
             })
-        } else if let Some((ticker, (ours, theirs))) = sync.drift.first_key_value() {
-            Some(format!("position drift: market={ticker} ours={ours} theirs={theirs}"))
+        } else if !sync.drift.is_empty() {
+            Some(told(&sync.drift))
         } else if recovering > 0 {
             Some(format!("orders of the last run are being looked for: {recovering}"))
         } else if sync.not_ready.is_some() && sync.undecided {
@@ -464,4 +443,17 @@ impl Desk {
             out.records.push(Record::Ready(Readiness { ts: now, not_ready }));
         }
     }
+}
+
+/// The positions that do not agree: what an operator accepts who resumes.
+fn told(drift: &Drift) -> String {
+    let line = |(ticker, (ours, theirs)): (&Arc<str>, &(Quantity, Quantity))| {
+        format!("market={ticker} ours={ours} theirs={theirs}")
+    };
+    let lines: Vec<String> = drift.iter().take(SHOWN_MAX).map(line).collect();
+    let more = match drift.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(", and {more} more after these"),
+    };
+    format!("position drift: {}{more}", lines.join(", "))
 }

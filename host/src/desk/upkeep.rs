@@ -14,6 +14,9 @@ use super::state::Desk;
 /// read for it. Its own report usually comes within milliseconds.
 const MISSING_FILL_WAIT: Duration = Duration::from_secs(1);
 
+/// How often what is over is dropped: a look at every market and order that is remembered.
+const RETIRE_EVERY: Duration = Duration::from_secs(60);
+
 impl Desk {
     pub(super) fn tick(&mut self, now: Timestamp, out: &mut Outputs) {
         let mut fills_missing = false;
@@ -28,9 +31,19 @@ impl Desk {
             self.sync.read_for_fills(now, self.settings.timing.read_lag());
         }
         self.cancel_orphans(now, out);
+        self.note_left_out(now, out);
+        self.retire(now);
         self.place_parked(now, out);
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
+    }
+
+    /// Drops markets in which nothing more can happen.
+    fn retire(&mut self, now: Timestamp) {
+        if self.retired + RETIRE_EVERY <= now {
+            self.retired = now;
+            self.ledger.retire(&self.orders.markets(), self.started, now);
+        }
     }
 
     /// The exchange is there again: what waited for its next attempt need not wait any longer.
@@ -63,9 +76,10 @@ impl Desk {
         });
     }
 
-    /// After a restart, the orders of agents that did not come up again.
+    /// After a restart, the orders of agents that did not come up again. A desk that is not ready
+    /// cancels them all the same: nobody else does.
     fn cancel_orphans(&mut self, now: Timestamp, out: &mut Outputs) {
-        if self.sync.not_ready().is_some() || self.ledger.open_orders() == 0 {
+        if self.ledger.open_orders() == 0 {
             return;
         }
         let grace = self.settings.timing.orphan_grace();

@@ -1,5 +1,6 @@
 //! [`Venue`]: the desk's view of an exchange, one trait right above the HTTP client.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -121,8 +122,8 @@ pub struct AccountSnapshot {
     pub fills: Vec<VenueFill>,
     /// Positions in markets that are not settled.
     pub positions: Vec<VenuePosition>,
-    /// Cash that is free, over all shards.
-    pub balance: Dollars,
+    /// Cash that is free, by shard: all of it on shard 0 where the exchange does not say.
+    pub balances: BTreeMap<i32, Dollars>,
 }
 
 /// An exchange as the desk sees it. Every call has a timeout of its own and gives an answer.

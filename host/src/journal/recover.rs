@@ -14,7 +14,7 @@ use crate::desk::Recovered;
 use crate::desk::record::{
     Decision, Holding, Intent, ORDER_IDS_KEPT, RecoveredHolding, RecoveredOrder, UsedOrderIds,
 };
-use crate::model::{AgentId, OrderId, OrderState, TimeInForce};
+use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
 use crate::units::{Side, Timestamp};
 
 impl Store {
@@ -81,6 +81,20 @@ fn order(row: &Row<'_>) -> rusqlite::Result<RecoveredOrder> {
         filled: read_quantity(row, "filled_e2")?,
         booked: read_quantity(row, "booked_e2")?,
     })
+}
+
+/// An order by our name for it, whatever its state.
+pub(super) fn find(
+    connection: &Connection,
+    client_order_id: &ClientOrderId,
+) -> rusqlite::Result<Option<RecoveredOrder>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM orders JOIN intents ON intents.seq = orders.intent_seq
+             WHERE orders.client_order_id = ?",
+        )?
+        .query_row([client_order_id.as_str()], order)
+        .optional()
 }
 
 fn holding(row: &Row<'_>) -> rusqlite::Result<RecoveredHolding> {
@@ -202,5 +216,17 @@ fn since(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 pub(super) fn last_fill(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     let stored: Option<i64> =
         connection.query_row("SELECT max(venue_ts_ns) FROM fills", (), |row| row.get(0))?;
+    stored.map(stored_ts).transpose()
+}
+
+/// When the oldest order was decided that is not final, or of whose fills some were never booked:
+/// a new run reads the exchange's fills from before this.
+pub(super) fn oldest_unfinished(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let stored: Option<i64> = connection.query_row(
+        "SELECT min(intents.ts_ns) FROM orders JOIN intents ON intents.seq = orders.intent_seq
+         WHERE is_final = 0 OR filled_e2 > booked_e2",
+        (),
+        |row| row.get(0),
+    )?;
     stored.map(stored_ts).transpose()
 }

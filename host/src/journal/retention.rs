@@ -3,8 +3,9 @@
 //! An intent goes with all that is known of its order once both are older than the bound, and so
 //! does every other row of that age. Never deleted are: an order that is not final, or of whose
 //! fills some were never booked; holdings; the halts that hold; runs; the last day, and the day
-//! before the last fill, because the desk asks the exchange again for the fills of that time and
-//! knows them by their rows here. Of a deleted intent the agent's number is kept
+//! before the last fill; and every fill since the day before the oldest order that is unfinished.
+//! The desk asks the exchange again for the fills of that time, knows them by their rows here, and
+//! would book one a second time whose row is gone. Of a deleted intent the agent's number is kept
 //! (`old_order_ids`), or the floor under it.
 //!
 //! Everything happens in small transactions, so that the desk never waits long for one.
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::recover::last_fill;
+use super::recover::{last_fill, oldest_unfinished};
 use super::settings::Settings;
 use super::words::{nanos, stored_order_id};
 use crate::desk::record::ORDER_IDS_KEPT;
@@ -25,13 +26,25 @@ const BATCH: i64 = 200;
 /// What stays before the last fill and before now, whatever the settings.
 const ALWAYS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Up to when rows go.
+#[derive(Debug, Clone, Copy)]
+struct Cutoff {
+    rows: Timestamp,
+    /// Fills that happened before this, by the exchange's clock, are never asked for again.
+    fills: Timestamp,
+}
+
 /// Rows that go by their age alone, and which of them do not.
 const BY_AGE: &[(&str, &str)] = &[
     (
         "order_events",
         "NOT EXISTS (SELECT 1 FROM orders o WHERE o.client_order_id = t.client_order_id)",
     ),
-    ("fills", "NOT EXISTS (SELECT 1 FROM orders o WHERE o.client_order_id = t.client_order_id)"),
+    (
+        "fills",
+        "t.venue_ts_ns < ?1
+         AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.client_order_id = t.client_order_id)",
+    ),
     ("holding_changes", "true"),
     ("commands", "true"),
     ("agent_changes", "true"),
@@ -57,17 +70,22 @@ pub(super) fn tidy(
 ) -> rusqlite::Result<Tidied> {
     let last_fill = last_fill(connection)?.unwrap_or(now);
     let newest = before(now.min(last_fill), ALWAYS_KEPT);
+    let fills = match oldest_unfinished(connection)? {
+        Some(oldest) => before(oldest, ALWAYS_KEPT).min(newest),
+        None => newest,
+    };
+    let cutoff = |rows| Cutoff { rows, fills };
     let mut tidied = Tidied::default();
     if settings.retention_days > 0 {
         let age = Duration::from_secs(u64::from(settings.retention_days) * 24 * 60 * 60);
-        let cutoff = before(now, age).min(newest);
-        while let deleted @ 1.. = batch(connection, cutoff)? {
+        let oldest_kept = before(now, age).min(newest);
+        while let deleted @ 1.. = batch(connection, cutoff(oldest_kept))? {
             tidied.deleted += deleted;
         }
     }
     let limit = i64::from(settings.max_size_mib) << 20;
     while limit > 0 && used_bytes(connection)? > limit {
-        let deleted = batch(connection, newest)?;
+        let deleted = batch(connection, cutoff(newest))?;
         tidied.deleted += deleted;
         if deleted == 0 {
             tidied.too_large = true;
@@ -93,24 +111,29 @@ fn used_bytes(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Deletes the oldest rows before `cutoff`, a few of each table. They are looked for before the
 /// transaction begins: what is final and old does not change any more.
-fn batch(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
+fn batch(connection: &mut Connection, cutoff: Cutoff) -> rusqlite::Result<usize> {
     let intents: Vec<(i64, Option<String>)> = connection
         .prepare_cached(
             "SELECT i.seq, i.client_order_id FROM intents i
              LEFT JOIN orders o ON o.client_order_id = i.client_order_id
              WHERE i.ts_ns < ?1 AND (o.client_order_id IS NULL
                OR (o.is_final AND o.filled_e2 <= o.booked_e2 AND o.updated_ns < ?1))
+             AND NOT EXISTS (SELECT 1 FROM fills f
+               WHERE f.client_order_id = i.client_order_id AND f.venue_ts_ns >= ?3)
              ORDER BY i.seq LIMIT ?2",
         )?
-        .query_map(params![nanos(cutoff), BATCH], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![nanos(cutoff.rows), BATCH, nanos(cutoff.fills)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
         .collect::<rusqlite::Result<_>>()?;
     let mut others = Vec::new();
     for (table, condition) in BY_AGE {
         let sql = format!(
             "SELECT seq FROM {table} t WHERE ts_ns < ?1 AND {condition} ORDER BY seq LIMIT ?2"
         );
+        let until = if *table == "fills" { cutoff.fills.min(cutoff.rows) } else { cutoff.rows };
         let mut statement = connection.prepare_cached(&sql)?;
-        let seqs = statement.query_map(params![nanos(cutoff), BATCH], |row| row.get(0))?;
+        let seqs = statement.query_map(params![nanos(until), BATCH], |row| row.get(0))?;
         others.push((table, seqs.collect::<rusqlite::Result<Vec<i64>>>()?));
     }
     let deleted = intents.len() + others.iter().map(|(_, seqs)| seqs.len()).sum::<usize>();
@@ -155,33 +178,44 @@ fn trim_old_order_ids(connection: &mut Connection) -> rusqlite::Result<()> {
         )?
         .query_map([kept], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    for (agent, surplus) in crowded {
-        let transaction =
-            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        // Numbers from 2^63 on are stored as negative ones and are the highest.
-        let lowest: Vec<i64> = transaction
-            .prepare_cached(
-                "SELECT order_id FROM old_order_ids WHERE agent = ?
-                 ORDER BY order_id < 0, order_id LIMIT ?",
-            )?
-            .query_map(params![agent, surplus], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        let floor: Option<i64> = transaction
-            .query_row("SELECT floor FROM order_id_floors WHERE agent = ?", [&agent], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        let floor = lowest.iter().copied().chain(floor).max_by_key(|id| stored_order_id(*id));
-        transaction.execute(
-            "INSERT OR REPLACE INTO order_id_floors (agent, floor) VALUES (?, ?)",
-            params![agent, floor],
-        )?;
-        for order_id in lowest {
-            transaction
-                .prepare_cached("DELETE FROM old_order_ids WHERE agent = ? AND order_id = ?")?
-                .execute(params![agent, order_id])?;
+    for (agent, mut surplus) in crowded {
+        while surplus > 0 {
+            trim_lowest(connection, &agent, surplus.min(BATCH))?;
+            surplus -= BATCH;
         }
-        transaction.commit()?;
     }
     Ok(())
+}
+
+/// Puts the `count` lowest old numbers of an agent under its floor, in one transaction.
+fn trim_lowest(connection: &mut Connection, agent: &str, count: i64) -> rusqlite::Result<()> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut lowest: Vec<i64> = Vec::new();
+    // Numbers from 2^63 on are stored as negative ones and are the highest. Each half is in the
+    // order of its index, so that a batch reads no more than it deletes.
+    for (low, high) in [(0, i64::MAX), (i64::MIN, -1)] {
+        let left = count - i64::try_from(lowest.len()).unwrap_or(i64::MAX);
+        let mut statement = transaction.prepare_cached(
+            "SELECT order_id FROM old_order_ids
+             WHERE agent = ? AND order_id BETWEEN ? AND ? ORDER BY order_id LIMIT ?",
+        )?;
+        for order_id in statement.query_map(params![agent, low, high, left], |row| row.get(0))? {
+            lowest.push(order_id?);
+        }
+    }
+    let floor: Option<i64> = transaction
+        .query_row("SELECT floor FROM order_id_floors WHERE agent = ?", [agent], |row| row.get(0))
+        .optional()?;
+    let floor = lowest.iter().copied().chain(floor).max_by_key(|id| stored_order_id(*id));
+    transaction.execute(
+        "INSERT OR REPLACE INTO order_id_floors (agent, floor) VALUES (?, ?)",
+        params![agent, floor],
+    )?;
+    for order_id in lowest {
+        transaction
+            .prepare_cached("DELETE FROM old_order_ids WHERE agent = ? AND order_id = ?")?
+            .execute(params![agent, order_id])?;
+    }
+    transaction.commit()
 }

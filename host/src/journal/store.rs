@@ -8,11 +8,12 @@ use rusqlite::{Connection, params};
 
 use super::error::{OpenError, explain};
 use super::open::{Lock, open};
+use super::recover;
 use super::settings::Settings;
 use super::words::{Word, nanos, order_id};
 use crate::desk::record::{
     AgentChanged, CommandGiven, Decision, Difference, FillBooked, Halt, HoldingCause,
-    HoldingChanged, Intent, OrderEvent, Readiness, Started,
+    HoldingChanged, Intent, OrderEvent, Readiness, RecoveredOrder, Started,
 };
 use crate::desk::{Journal, JournalError, Record};
 use crate::model::{AgentId, ClientOrderId, OrderState, VenueOrderId};
@@ -90,9 +91,17 @@ impl Journal for Store {
             return Ok(());
         }
         self.write_all(records)
-            .map_err(|error| JournalError { reason: explain(&self.path, &error) })?;
+            .map_err(|error| JournalError::Write { reason: explain(&self.path, &error) })?;
         self.appended.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn find(
+        &self,
+        client_order_id: &ClientOrderId,
+    ) -> Result<Option<RecoveredOrder>, JournalError> {
+        recover::find(&self.connection, client_order_id)
+            .map_err(|error| JournalError::Read { reason: explain(&self.path, &error) })
     }
 }
 

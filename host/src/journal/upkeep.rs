@@ -107,8 +107,8 @@ fn report_tidied(path: &Path, result: rusqlite::Result<Tidied>) {
             if too_large {
                 warn!(
                     path = %path.display(),
-                    "the journal is larger than journal.max_size_mib, and nothing in it is old \
-                     enough to be deleted"
+                    "the journal is larger than journal.max_size_mib, and nothing more in it may be \
+                     deleted: it is of the last day, or younger than an order that is unfinished"
                 );
             }
         }

@@ -141,12 +141,22 @@ pub enum Notice {
 /// An agent's account as of one moment: what its `portfolio` import reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
-    /// Its positions, where it ever traded.
+    /// Its positions, where it traded, by market: each market once, ascending. One in a market that
+    /// has paid out goes after an hour.
     pub positions: Vec<Position>,
     /// Its orders that may still trade.
     pub open_orders: Vec<OpenOrder>,
     /// What it may still put at risk.
     pub budget: Dollars,
+}
+
+impl Account {
+    /// The position in a market; none: it has not traded there.
+    #[must_use]
+    pub fn position(&self, market: MarketId) -> Option<&Position> {
+        let index = self.positions.binary_search_by_key(&market, |position| position.market);
+        index.ok().and_then(|index| self.positions.get(index))
+    }
 }
 
 /// A position of an agent in a market.

@@ -60,11 +60,19 @@ fn desk(page: &mut Page, status: &Status) {
         "Intents that the risk manager denied.",
         desk.denied,
     );
+    page.counter(
+        "hotpit_records_left_out_total",
+        "Denied intents and cancels of nothing that were too many to be written down.",
+        desk.left_out,
+    );
     page.counter("hotpit_orders_sent_total", "Orders sent.", desk.orders);
     page.counter("hotpit_fills_total", "Fills received.", desk.fills);
     page.gauge("hotpit_orders_working", "Orders that may still trade.", desk.working.len());
     page.gauge("hotpit_orders_unknown", "Orders whose outcome is not known.", desk.unknown);
-    page.gauge("hotpit_cash_dollars", "Free cash.", desk.cash);
+    page.family("hotpit_cash_dollars", "gauge", "Cash on each shard of the exchange.");
+    for line in &desk.shards {
+        page.sample("hotpit_cash_dollars", &[("shard", &line.shard.to_string())], line.cash);
+    }
     page.gauge("hotpit_realized_dollars", "Profit and loss of what was closed.", desk.realized);
     if let Some(unrealized) = desk.unrealized {
         let help = "Profit and loss of open positions at the mid.";
@@ -254,13 +262,14 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::super::status::Counter;
     use super::*;
-    use crate::desk::PositionLine;
+    use crate::desk::{PositionLine, ShardLine};
     use crate::units::{Dollars, Price, Quantity};
 
     #[test]
     fn each_family_is_opened_once_and_labels_are_escaped() {
         let mut status = Status { events: 42, ..Status::default() };
-        status.desk.cash = Dollars::from_raw(12_345_678);
+        let (cash, free) = (Dollars::from_raw(12_345_678), Dollars::ZERO);
+        status.desk.shards = vec![ShardLine { shard: 3, cash, free }];
         for agent in [Some("maker".into()), None] {
             status.desk.positions.push(PositionLine {
                 agent,
@@ -284,7 +293,7 @@ mod tests {
         let text = render(&status);
         for line in [
             "hotpit_events_total 42",
-            "hotpit_cash_dollars 12.345678",
+            "hotpit_cash_dollars{shard=\"3\"} 12.345678",
             "hotpit_position_contracts{agent=\"maker\",market=\"KX-\\\"1\\\"\"} -1.50",
             "hotpit_position_contracts{agent=\"\",market=\"KX-\\\"1\\\"\"} -1.50",
             "hotpit_messages_dropped_total{reason=\"slow\"} 1",

@@ -183,11 +183,16 @@ impl Floor {
 
     /// Starts a host in this process.
     pub async fn start_host(&mut self) {
-        let config = Config::load(Some(&self.config_path())).unwrap();
         let pem = fs::read_to_string(&self.key.private_key).unwrap();
         let credentials =
             Credentials { key_id: self.key.key_id.clone(), private_key: Secret::new(pem) };
-        let host = Host::start(config, Some(credentials), Clock::system(), Entropy::seeded(5));
+        self.start_host_with(Some(credentials)).await;
+    }
+
+    /// The same with other credentials, or none.
+    pub async fn start_host_with(&mut self, credentials: Option<Credentials>) {
+        let config = Config::load(Some(&self.config_path())).unwrap();
+        let host = Host::start(config, credentials, Clock::system(), Entropy::seeded(5));
         self.host = Some(host.await.unwrap());
     }
 

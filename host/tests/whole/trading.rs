@@ -56,6 +56,17 @@ async fn without_live_the_desk_decides_and_nothing_leaves() {
     floor.end().await;
 }
 
+/// There are no private channels to wait for, and an account is pretended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_key_the_desk_is_ready_to_decide() {
+    let mut floor = Floor::open(&Setup::with(&MAKER)).await;
+    floor.start_host_with(None).await;
+    let status = floor.until("it is ready", |status| status.desk.not_ready.is_none()).await;
+    assert!(!status.sends_orders);
+    assert!(status.desk.shards.iter().all(|line| line.free.is_positive()));
+    floor.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_live_the_same_address_gets_orders() {
     let mut floor = on_an_address_that_may_cost_money(true).await;

@@ -84,6 +84,10 @@ pub struct Dollars(i64);
 decimal_unit!(Dollars, i64, 6, "an amount in dollars with up to six decimal places");
 
 /// What [`Quantity`] and [`Dollars`] share: both are signed sums of whole units.
+///
+/// A sum that does not fit is held at the limit, as a product is: an absurd amount, which only
+/// somebody else's word can be, then fails every limit, and ends neither the process nor wraps
+/// past it.
 macro_rules! signed_unit {
     ($unit:ident, $what:literal) => {
         impl $unit {
@@ -153,33 +157,33 @@ macro_rules! signed_unit {
         impl Add for $unit {
             type Output = Self;
             fn add(self, other: Self) -> Self {
-                Self(self.0 + other.0)
+                Self(self.0.saturating_add(other.0))
             }
         }
 
         impl Sub for $unit {
             type Output = Self;
             fn sub(self, other: Self) -> Self {
-                Self(self.0 - other.0)
+                Self(self.0.saturating_sub(other.0))
             }
         }
 
         impl Neg for $unit {
             type Output = Self;
             fn neg(self) -> Self {
-                Self(-self.0)
+                Self(self.0.saturating_neg())
             }
         }
 
         impl AddAssign for $unit {
             fn add_assign(&mut self, other: Self) {
-                self.0 += other.0;
+                self.0 = self.0.saturating_add(other.0);
             }
         }
 
         impl SubAssign for $unit {
             fn sub_assign(&mut self, other: Self) {
-                self.0 -= other.0;
+                self.0 = self.0.saturating_sub(other.0);
             }
         }
 
@@ -274,6 +278,20 @@ mod tests {
     #[test]
     fn a_cost_beyond_the_integer_is_held_at_the_limit() {
         assert_eq!(Price::ONE * Quantity::MAX, Dollars::MAX);
+    }
+
+    #[test]
+    fn sums_are_held_at_the_limits() {
+        let (max, min) = (Dollars::MAX, Dollars::from_raw(i64::MIN));
+        assert_eq!(max + max, max);
+        assert_eq!(min - max, min);
+        assert_eq!(-min, max);
+        assert_eq!([max, max].into_iter().sum::<Dollars>(), max);
+        let mut sum = Quantity::MAX;
+        sum += Quantity::from_contracts(1);
+        assert_eq!(sum, Quantity::MAX);
+        sum -= Quantity::from_raw(-1);
+        assert_eq!(sum, Quantity::MAX);
     }
 
     proptest! {

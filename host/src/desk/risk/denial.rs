@@ -107,8 +107,10 @@ pub enum Denial {
         /// What it may cost.
         limit: Dollars,
     },
-    /// There is not enough free cash.
+    /// There is not enough free cash on the market's shard.
     Cash {
+        /// The shard.
+        shard: i32,
         /// What the order takes, fees included.
         cost: Dollars,
         /// What is free: cash less what working orders take.
@@ -237,7 +239,9 @@ impl fmt::Display for Denial {
             Self::OrderLimit { order, limit } => write!(f, ": order={order} limit={limit}"),
             Self::ExpiryInvalid { why } => write!(f, ": {why}"),
             Self::CostLimit { cost, limit } => write!(f, ": cost={cost} limit={limit}"),
-            Self::Cash { cost, free } => write!(f, ": cost={cost} free={free}"),
+            Self::Cash { shard, cost, free } => {
+                write!(f, ": cost={cost} free={free} shard={shard}")
+            }
             Self::SelfMatch { market, price, own } => {
                 write!(f, ": market={market} price={price} own={own}")
             }

@@ -9,7 +9,7 @@
 //! | `trading` | halted, agent halted, agent live, desk ready |
 //! | `market` | market known and open, book synced and fresh, game fresh |
 //! | `form` | order number unused, price on the grid, quantity, expiry, post-only |
-//! | `size` | order limit, cost of an order, cash with fees, open orders |
+//! | `size` | order limit, cost of an order, cash on the shard with fees, open orders |
 //! | `matching` | self-match, post-only crossing |
 //! | `position` | position of the agent and of the account |
 //! | `exposure` | what can be lost, by the agent and by all |
@@ -86,7 +86,7 @@ pub(super) struct Question<'a> {
     pub(super) exposure: Dollars,
     /// Orders of all agents that may trade.
     pub(super) open_orders: u32,
-    /// Cash, less what working orders take.
+    /// Cash on the market's shard, less what working orders of its markets take.
     pub(super) free_cash: Dollars,
 }
 

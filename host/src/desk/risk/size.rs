@@ -27,7 +27,8 @@ pub(super) fn cost(case: &Case<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Whether the cash is there. The part of an order that certainly closes a position of the
+/// Whether the cash is there, on the shard of the market: the exchange takes none from another. The
+/// part of an order that certainly closes a position of the
 /// account needs none: it frees the other leg.
 pub(super) fn cash(case: &Case<'_>) -> Result<(), Denial> {
     let order = case.question.order;
@@ -44,7 +45,8 @@ pub(super) fn cash(case: &Case<'_>) -> Result<(), Denial> {
         .saturating_sub(freed);
     let free = case.question.free_cash;
     if cost > Dollars::ZERO && cost > free {
-        return Err(Denial::Cash { cost, free });
+        let shard = case.market.shard;
+        return Err(Denial::Cash { shard, cost, free });
     }
     Ok(())
 }

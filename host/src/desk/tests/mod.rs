@@ -1,12 +1,16 @@
 //! The desk as a whole. A [`Floor`] is a desk with a clock, a market and an agent.
 
+mod books;
+mod extremes;
 mod orders;
 mod properties;
 mod recovery;
+mod revived;
 mod risk;
 mod shell;
 mod sync;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +29,8 @@ use crate::model::{
 
 pub(super) const TICKER: &str = "KX-1";
 pub(super) const MARKET: MarketId = MarketId(7);
+/// The shard of every market here.
+pub(super) const SHARD: i32 = 3;
 pub(super) const START: Timestamp = Timestamp::from_secs(1_000_000);
 
 pub(super) fn agent() -> AgentId {
@@ -39,6 +45,11 @@ pub(super) fn contracts(contracts: i64) -> Quantity {
     Quantity::from_contracts(contracts)
 }
 
+/// Cash on the one shard.
+pub(super) fn on_shard(cash: Dollars) -> BTreeMap<i32, Dollars> {
+    [(SHARD, cash)].into()
+}
+
 /// A market that trades, whose book is 40 at 60 cents.
 pub(super) fn market(id: MarketId, ticker: &str) -> Market {
     Market {
@@ -49,7 +60,7 @@ pub(super) fn market(id: MarketId, ticker: &str) -> Market {
         yes_title: "Yes".to_owned(),
         status: MarketStatus::Active,
         grid: PriceGrid::cents(),
-        exchange_index: 3,
+        exchange_index: SHARD,
         close_time: None,
         settlement: None,
         fees: FeeSchedule::default(),
@@ -129,7 +140,7 @@ impl Floor {
     pub(super) fn with_limits(limits: Limits) -> Self {
         let settings = Settings { limits, ..Settings::default() };
         let mut floor = Self::cold(settings, Recovered { runs: 1, ..Recovered::default() });
-        floor.apply(Input::Tick);
+        floor.apply(Input::Connected);
         floor.apply(Input::Account(Ok(floor.snapshot())));
         floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
         floor.apply(Input::Market(view(floor.now)));
@@ -159,7 +170,7 @@ impl Floor {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
-            balance: Dollars::from_dollars(1_000),
+            balances: on_shard(Dollars::from_dollars(1_000)),
         }
     }
 
@@ -170,7 +181,13 @@ impl Floor {
 
     /// Places an order that must be approved.
     pub(super) fn place(&mut self, order: NewOrder) -> Sent {
-        self.act(&[Action::Place(order)]);
+        self.apply(Input::Market(view(self.now)));
+        self.place_as_is(order)
+    }
+
+    /// The same, in a market that was seen already.
+    pub(super) fn place_as_is(&mut self, order: NewOrder) -> Sent {
+        self.apply(Input::Actions { agent: agent(), actions: vec![Action::Place(order)] });
         match self.out.requests.as_slice() {
             [Request::Place { order, approved }] => {
                 Sent { key: *order, request: approved.request().clone() }
@@ -230,7 +247,10 @@ impl Floor {
             .iter()
             .filter_map(|request| match request {
                 Request::Cancel { request, .. } => Some(request),
-                Request::Place { .. } | Request::Find { .. } | Request::ReadAccount { .. } => None,
+                Request::Place { .. }
+                | Request::Find { .. }
+                | Request::Recall { .. }
+                | Request::ReadAccount { .. } => None,
             })
             .collect()
     }

@@ -111,7 +111,7 @@ impl World {
             next_order: 1,
         };
         world.records.append(&mut world.floor.out.records);
-        world.apply(Input::Tick);
+        world.apply(Input::Connected);
         world.requests.clear();
         world.apply(Input::Account(Ok(world.snapshot())));
         for agent in [true, false] {
@@ -182,7 +182,7 @@ impl World {
                 .map(|fill| VenueFill { client_order_id: None, ..fill.clone() })
                 .collect(),
             positions: vec![VenuePosition { ticker: Arc::from(TICKER), quantity: self.position() }],
-            balance: Dollars::from_dollars(1_000_000),
+            balances: on_shard(Dollars::from_dollars(1_000_000)),
         }
     }
 
@@ -335,7 +335,7 @@ impl World {
                     };
                     self.apply(Input::Account(result));
                 }
-                Request::Place { .. } => {}
+                Request::Place { .. } | Request::Recall { .. } => {}
             }
         }
     }
@@ -446,7 +446,7 @@ proptest! {
                 working.add(&order.committed);
             }
             prop_assert_eq!(desk.ledger.open_orders(), working.orders);
-            prop_assert_eq!(desk.ledger.cash() - desk.ledger.free_cash(), working.reserved());
+            prop_assert_eq!(desk.ledger.cash() - desk.ledger.shard(SHARD).free(), working.reserved());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A desk that goes on from where the last run was.
 
 use super::*;
+use crate::desk::Heard;
 use crate::desk::record::{
     Decision, Holding, Intent, RecoveredHolding, RecoveredOrder, UsedOrderIds,
 };
@@ -65,7 +66,7 @@ fn venue_order(status: VenueOrderStatus, traded: i64) -> VenueOrder {
 /// A floor with the agent up and the market seen, before the account was read.
 fn restarted(recovered: Recovered) -> Floor {
     let mut floor = Floor::cold(Settings::default(), recovered);
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.apply(Input::Market(view(START)));
     floor
@@ -158,7 +159,7 @@ fn a_halt_holds_over_a_restart_and_cancels_what_works() {
 fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
     let mut floor =
         Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 4)], 4));
     floor.pass(Duration::from_millis(9_900));
     assert!(floor.cancels().is_empty());
@@ -167,12 +168,23 @@ fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
 }
 
 #[test]
+fn orders_without_an_agent_are_canceled_by_a_desk_that_is_not_ready_too() {
+    let mut floor =
+        Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
+    floor.pass(Duration::from_millis(9_900));
+    assert!(floor.cancels().is_empty());
+    floor.pass(Duration::from_millis(200));
+    assert_eq!(floor.cancels().len(), 1);
+    assert!(floor.desk.report().not_ready.is_some());
+}
+
+#[test]
 fn a_position_that_settled_while_the_host_was_down_is_closed() {
     let mut floor = Floor::cold(
         Settings::default(),
         Recovered { orders: vec![], ..recovered(OrderState::Sent, None) },
     );
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     let determined = Market {
         status: MarketStatus::Determined,
         settlement: Some(Price::ZERO),
@@ -188,12 +200,18 @@ fn a_position_that_settled_while_the_host_was_down_is_closed() {
 
 #[test]
 fn fills_are_read_from_before_the_oldest_order_that_may_have_traded() {
-    let mut floor = Floor::cold(Settings::default(), recovered(OrderState::Sent, None));
-    floor.apply(Input::Tick);
-    let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
-        panic!("not read: {:?}", floor.out.requests)
-    };
-    assert_eq!(*fills_since + Duration::from_secs(600), START);
+    let ago = |secs| Timestamp::from_secs(START.as_secs() - secs);
+    for (order, last_fill, expected) in [(7_200, 3_600, 7_200), (60, 3_600, 3_600)] {
+        let mut recovered = recovered(OrderState::Sent, None);
+        recovered.orders[0].intent.ts = ago(order);
+        recovered.last_fill = Some(ago(last_fill));
+        let mut floor = Floor::cold(Settings::default(), recovered);
+        floor.apply(Input::Connected);
+        let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
+            panic!("not read: {:?}", floor.out.requests)
+        };
+        assert_eq!(*fills_since + Duration::from_secs(600), ago(expected));
+    }
 }
 
 #[test]
@@ -202,7 +220,8 @@ fn what_the_orders_of_the_last_run_hold_is_counted_once() {
     let balance = Dollars::from_dollars(997);
     let account = |floor: &Floor, balance, resting| {
         let positions = vec![held(TICKER, 4)];
-        Input::Account(Ok(AccountSnapshot { resting, positions, balance, ..floor.snapshot() }))
+        let balances = on_shard(balance);
+        Input::Account(Ok(AccountSnapshot { resting, positions, balances, ..floor.snapshot() }))
     };
     // $3 are held for the six that still work at 50 cents.
     floor.apply(account(&floor, balance, vec![venue_order(VenueOrderStatus::Resting, 4)]));
@@ -217,4 +236,113 @@ fn what_the_orders_of_the_last_run_hold_is_counted_once() {
         assert!(floor.differences().is_empty());
     }
     assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
+}
+
+const OURS: &str = "hp3-0123456789abcdef-7";
+
+/// A listing with an order that works under a name of ours, and what it is asked of the journal.
+fn stray(floor: &mut Floor) -> VenueOrder {
+    let order = VenueOrder {
+        client_order_id: Some(OURS.into()),
+        ..venue_order(VenueOrderStatus::Resting, 4)
+    };
+    floor.apply(Input::Account(Ok(AccountSnapshot {
+        resting: vec![order.clone()],
+        ..floor.snapshot()
+    })));
+    let heard = Heard::Order(order.clone());
+    let recall = Request::Recall { heard, client_order_id: OURS.into() };
+    assert_eq!(floor.out.requests, [recall]);
+    assert_eq!(floor.differences(), Vec::<&str>::new());
+    order
+}
+
+fn ended() -> RecoveredOrder {
+    let mut order = recovered(OrderState::Canceled, Some("v-old")).orders.remove(0);
+    order.intent.decision = Decision::Approved { client_order_id: OURS.into(), exchange_index: 3 };
+    order
+}
+
+#[test]
+fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::Recalled { heard: Heard::Order(report.clone()), result: Ok(Some(ended())) });
+    assert_eq!(floor.differences(), ["order_back"]);
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
+    assert!(floor.cancels().is_empty());
+    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    assert_eq!(floor.cancels().len(), 1);
+
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::AgentDown { agent: agent(), reason: "deleted".to_owned() });
+    floor.apply(Input::Recalled { heard: Heard::Order(report), result: Ok(Some(ended())) });
+    assert_eq!(floor.cancels().len(), 1, "its agent is gone");
+}
+
+#[test]
+fn an_order_of_ours_that_the_journal_does_not_know_is_canceled() {
+    let mut floor = Floor::open();
+    let report = stray(&mut floor);
+    floor.apply(Input::Recalled { heard: Heard::Order(report.clone()), result: Ok(None) });
+    assert_eq!(floor.differences(), ["stray_order"]);
+    assert_eq!(floor.cancels().len(), 1);
+    assert!(!floor.desk.is_drained());
+    floor.apply(Input::Order(VenueOrder { status: VenueOrderStatus::Canceled, ..report }));
+    assert!(floor.desk.is_drained());
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_asked_again_by_the_next_listing() {
+    let mut floor = Floor::open();
+    for _ in 0..2 {
+        let report = stray(&mut floor);
+        let error = crate::desk::JournalError::Read { reason: "broken".to_owned() };
+        floor.apply(Input::Recalled { heard: Heard::Order(report), result: Err(error) });
+        assert_eq!(floor.differences(), ["stray_order"]);
+        assert_eq!((floor.cancels().len(), floor.desk.report().working.len()), (0, 0));
+    }
+}
+
+#[test]
+fn an_order_that_ended_before_the_restart_and_is_listed_works_again() {
+    let mut recovered = recovered(OrderState::Canceled, Some("v-old"));
+    // Taken over because a fill is missing.
+    recovered.orders[0].filled = contracts(5);
+    let mut floor = restarted(recovered);
+    floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 5)], 4));
+    assert!(floor.differences().contains(&"order_back"));
+    assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(5))]);
+}
+
+#[test]
+fn a_fill_of_an_order_that_ended_in_an_earlier_run_is_its_agents() {
+    let fill = VenueFill {
+        fill_id: Arc::from("late"),
+        venue_order_id: "v-old".into(),
+        client_order_id: Some(OURS.into()),
+        ticker: Arc::from(TICKER),
+        side: Side::Bid,
+        price: cents(50),
+        quantity: contracts(2),
+        fee: Dollars::ZERO,
+        taker: false,
+        ts: START,
+    };
+    for (found, expected) in [(Some(ended()), contracts(2)), (None, Quantity::ZERO)] {
+        let mut floor = Floor::open();
+        floor.apply(Input::Fill(fill.clone()));
+        let heard = Heard::Fill(fill.clone());
+        let recall = Request::Recall { heard: heard.clone(), client_order_id: OURS.into() };
+        assert_eq!(floor.out.requests, [recall]);
+        assert_eq!(floor.desk.report().fills, 0);
+        // It may have been heard twice before the journal was asked.
+        for _ in 0..2 {
+            floor.apply(Input::Recalled { heard: heard.clone(), result: Ok(found.clone()) });
+        }
+        assert_eq!(floor.position(), expected);
+        assert_eq!(floor.desk.report().fills, 1);
+        assert_eq!(floor.desk.report().positions[0].quantity, contracts(2));
+    }
 }

@@ -227,13 +227,14 @@ fn every_check_denies_with_its_code_and_its_numbers() {
             arrange: |floor| {
                 floor.now = floor.now + Duration::from_secs(60);
                 let balance = Dollars::from_dollars(5);
-                let snapshot = AccountSnapshot { balance, ..floor.snapshot() };
+                let balances = on_shard(balance);
+                let snapshot = AccountSnapshot { balances, ..floor.snapshot() };
                 floor.apply(Input::Account(Ok(snapshot.clone())));
                 floor.apply(Input::Account(Ok(snapshot)));
             },
             intent: bid(1, 50, 10),
             // $5, the fee of 0.07 × 10 × 0.5 × 0.5, and a step of rounding.
-            denial: "CASH_SHORT: cost=5.185000 free=5.000000",
+            denial: "CASH_SHORT: cost=5.185000 free=5.000000 shard=3",
         },
         Case {
             name: "own order on the other side",
@@ -335,7 +336,50 @@ fn a_desk_that_has_not_read_the_account_denies_everything() {
     let mut floor = Floor::cold(Settings::default(), Recovered::default());
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.apply(Input::Market(view(START)));
-    assert_eq!(floor.denied(bid(1, 50, 1)), "NOT_READY: the account has not been read yet");
+    let unsubscribed = "NOT_READY: the private channels are not subscribed yet";
+    assert_eq!(floor.denied(bid(1, 50, 1)), unsubscribed);
+    // However good the read: fills that came since would be missing.
+    floor.apply(Input::Account(Ok(floor.snapshot())));
+    assert_eq!(floor.denied(bid(2, 50, 1)), unsubscribed);
+    floor.apply(Input::Connected);
+    assert_eq!(floor.denied(bid(3, 50, 1)), "NOT_READY: the account has not been read yet");
+}
+
+/// How many rows the journal would get.
+fn rows(floor: &Floor) -> (usize, Vec<&str>) {
+    let told = floor.out.records.iter().filter_map(|record| match record {
+        Record::Command(given) if given.command.starts_with("left out") => {
+            Some(given.command.as_str())
+        }
+        _ => None,
+    });
+    let told: Vec<&str> = told.collect();
+    (floor.out.records.len() - told.len(), told)
+}
+
+#[test]
+fn what_an_agent_asks_for_to_no_effect_is_not_all_written_down() {
+    let mut floor = Floor::open();
+    floor.rest(bid(1, 10, 1));
+    let denied = (10..1_000).map(|number| Action::Place(bid(number, 50, 1_000)));
+    let unknown = (10..1_000).map(|number| Action::Cancel(OrderId(number + 1_000_000)));
+    let nothing = (10..1_000).map(|_| Action::CancelAll(Some(MarketId(99))));
+    let actions: Vec<Action> = denied.chain(unknown).chain(nothing).collect();
+    floor.act(&actions);
+    assert_eq!(rows(&floor), (10, vec![]));
+    assert_eq!(floor.out.notices.len(), 990, "every denial is told");
+    // A cancel of something always is written, before what follows from it.
+    floor.act(&[Action::Cancel(OrderId(1))]);
+    assert!(matches!(floor.out.records.as_slice(), [Record::Command(_), Record::Order(_)]));
+    floor.pass(Duration::from_secs(10));
+    let (_, told) = rows(&floor);
+    assert_eq!(told, ["left out: 2960 denied intents and cancels of nothing"]);
+    assert_eq!(floor.desk.report().left_out, 2_960);
+    // Another agent has its own measure.
+    let other: AgentId = "other".into();
+    floor.apply(Input::AgentUp { agent: other.clone(), limits: AgentLimits::default() });
+    floor.apply(Input::Actions { agent: other, actions: vec![Action::CancelAll(None)] });
+    assert_eq!(rows(&floor), (1, vec![]));
 }
 
 #[test]
@@ -366,7 +410,7 @@ fn an_order_that_closes_needs_neither_cash_nor_room() {
     floor.apply(Input::Fill(filled(&sent, "f1", 20, floor.now)));
     floor.now = floor.now + Duration::from_secs(60);
     let mut snapshot = floor.snapshot();
-    snapshot.balance = Dollars::ZERO;
+    snapshot.balances = on_shard(Dollars::ZERO);
     snapshot.positions = vec![held(TICKER, 20)];
     floor.apply(Input::Account(Ok(snapshot.clone())));
     floor.apply(Input::Account(Ok(snapshot)));

@@ -8,6 +8,7 @@ use hotpit_rt::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
+use crate::desk::record::RecoveredOrder;
 use crate::desk::shell::{Notify, Views, run};
 use crate::desk::{
     CancelOutcome, Command, DryRun, Journal, JournalError, ReadError, Receipt, Report, Timing,
@@ -34,7 +35,7 @@ struct Notebook {
 impl Journal for Notebook {
     fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
         if self.broken.get() {
-            return Err(JournalError { reason: "disk full".to_owned() });
+            return Err(JournalError::Write { reason: "disk full".to_owned() });
         }
         for record in records {
             let word = match record {
@@ -46,6 +47,10 @@ impl Journal for Notebook {
             self.log.borrow_mut().push(Seen::Written(word));
         }
         Ok(())
+    }
+
+    fn find(&self, _: &ClientOrderId) -> Result<Option<RecoveredOrder>, JournalError> {
+        Ok(None)
     }
 }
 
@@ -97,7 +102,7 @@ impl Venue for Exchange {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
-            balance: Dollars::from_dollars(1_000),
+            balances: on_shard(Dollars::from_dollars(1_000)),
         })
     }
 }
@@ -165,6 +170,12 @@ impl Hand {
         report.await.unwrap()
     }
 
+    async fn resume(&self) -> Result<(), String> {
+        let (done, answer) = oneshot::channel();
+        self.send(ToDesk::Command(Command::Resume { agent: None, done })).await;
+        answer.await.unwrap()
+    }
+
     async fn halt(&self) -> Result<(), String> {
         let (done, answer) = oneshot::channel();
         let reason = "operator".to_owned();
@@ -183,6 +194,7 @@ impl Hand {
         let limits = AgentLimits::default();
         let (told, _) = oneshot::channel();
         self.send(ToDesk::AgentUp { agent: agent(), limits, told }).await;
+        self.send(ToDesk::Connected).await;
         while self.report().await.not_ready.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -275,6 +287,55 @@ fn without_a_journal_nothing_is_sent_and_everything_is_canceled() {
         assert_eq!(hand.count(&Seen::Canceled), 1);
         assert_eq!(hand.count(&Seen::Told(OrderState::Denied)), 1);
         assert!(hand.halt().await.is_err(), "a halt that is not on disk does not say it is");
+        hand.shut_down().await;
+    });
+}
+
+#[test]
+fn a_fill_of_the_time_without_a_journal_is_on_disk_before_orders_are_accepted_again() {
+    with_desk(std::convert::identity, |hand| async move {
+        hand.get_ready().await;
+        hand.broken.set(true);
+        let sent = |number| VenueFill {
+            fill_id: Arc::from(format!("f{number}")),
+            venue_order_id: "elsewhere".into(),
+            client_order_id: None,
+            ticker: Arc::from(TICKER),
+            side: Side::Bid,
+            price: cents(50),
+            quantity: contracts(1),
+            fee: Dollars::ZERO,
+            taker: true,
+            ts: START,
+        };
+        hand.place(bid(1, 50, 1)).await;
+        hand.send(ToDesk::Fill(sent(1))).await;
+        let refused = hand.resume().await.unwrap_err();
+        assert!(refused.contains("disk full") && refused.contains("then resume"), "{refused}");
+        assert!(hand.report().await.halted.is_some());
+        assert_eq!(hand.count(&Seen::Written("fill")), 0);
+
+        hand.broken.set(false);
+        assert_eq!(hand.resume().await, Ok(()));
+        hand.send(ToDesk::Fill(sent(2))).await;
+        hand.place(bid(2, 50, 1)).await;
+        hand.until_seen(Seen::Placed).await;
+        let written: Vec<Seen> = hand
+            .seen()
+            .into_iter()
+            .filter(|seen| matches!(seen, Seen::Written(_) | Seen::Placed))
+            .collect();
+        let expected = [
+            Seen::Written("intent"),
+            Seen::Written("fill"),
+            Seen::Written("fill"),
+            Seen::Written("intent"),
+            Seen::Placed,
+        ];
+        // The halt that was lifted is not among them: it was never one on disk.
+        let written: Vec<Seen> =
+            written.into_iter().filter(|seen| *seen != Seen::Written("halt")).collect();
+        assert_eq!(written, expected);
         hand.shut_down().await;
     });
 }

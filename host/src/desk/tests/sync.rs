@@ -16,7 +16,7 @@ fn not_ready(floor: &Floor) -> String {
 #[test]
 fn the_account_is_read_at_the_start_every_minute_and_after_a_break() {
     let mut floor = Floor::cold(Settings::default(), Recovered::default());
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     assert_eq!(floor.reads(), 1);
     floor.apply(Input::Account(Ok(floor.snapshot())));
     assert_eq!(not_ready(&floor), "");
@@ -62,7 +62,7 @@ fn a_read_from_before_the_connection_does_not_make_it_ready() {
 #[test]
 fn a_read_that_fails_is_not_an_empty_account() {
     let mut floor = Floor::cold(Settings::default(), Recovered::default());
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     let error = super::super::ReadError { call: "GET /portfolio/orders", reason: "503".to_owned() };
     floor.apply(Input::Account(Err(error)));
     assert_eq!(not_ready(&floor), "the account cannot be read: GET /portfolio/orders: 503");
@@ -141,9 +141,50 @@ fn an_operator_can_take_the_exchanges_word_on_a_position() {
 }
 
 #[test]
+fn an_operator_accepts_what_was_shown_and_nothing_else() {
+    let mut floor = Floor::open();
+    let account = |floor: &Floor, first, second| {
+        let positions = vec![held("KX-1", first), held("KX-2", second)];
+        Input::Account(Ok(AccountSnapshot { positions, ..floor.snapshot() }))
+    };
+    for _ in 0..2 {
+        floor.pass(Duration::from_secs(61));
+        floor.apply(account(&floor, 3, 4));
+    }
+    let shown = "position drift: market=KX-1 ours=0.00 theirs=3.00, \
+                 market=KX-2 ours=0.00 theirs=4.00";
+    assert_eq!(not_ready(&floor), shown);
+    floor.apply(Input::Resume { agent: None });
+    floor.pass(Duration::from_millis(100));
+    // The second one moved on since, and nobody was shown that.
+    floor.apply(account(&floor, 3, 9));
+    assert_eq!(not_ready(&floor), "position drift: market=KX-2 ours=0.00 theirs=9.00");
+    let lines = floor.desk.report().positions;
+    assert_eq!(lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [contracts(3)]);
+    floor.pass(Duration::from_secs(3));
+    floor.apply(account(&floor, 3, 9));
+    assert_ne!(not_ready(&floor), "", "what was accepted once is not accepted again");
+}
+
+#[test]
+fn a_read_that_is_asked_for_during_another_one_follows_it() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 5));
+    floor.apply(Input::Fill(filled(&sent, "f1", 5, START)));
+    floor.pass(Duration::from_secs(61));
+    assert_eq!(floor.reads(), 1);
+    floor.apply(Input::Fill(filled(&sent, "f2", 1, START)));
+    assert_eq!(floor.differences(), ["overfill"]);
+    let positions = vec![held(TICKER, 6)];
+    floor.apply(Input::Account(Ok(AccountSnapshot { positions, ..floor.snapshot() })));
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.reads(), 1);
+}
+
+#[test]
 fn a_new_journal_takes_over_what_the_exchange_has() {
     let mut floor = Floor::cold(Settings::default(), Recovered::default());
-    floor.apply(Input::Tick);
+    floor.apply(Input::Connected);
     floor.apply(drifted(&floor, -4));
     assert_eq!(not_ready(&floor), "");
     let report = floor.desk.report();
@@ -172,6 +213,7 @@ fn what_traded_before_the_journal_began_is_not_counted() {
     for (runs, since) in [(0, None), (1, Some(START))] {
         let recovered = Recovered { runs, since, ..Recovered::default() };
         let mut floor = Floor::cold(Settings::default(), recovered);
+        floor.apply(Input::Connected);
         floor.now = floor.now + Duration::from_secs(5);
         let mut snapshot = floor.snapshot();
         snapshot.fills = vec![fill("f1", before), fill("f2", before)];
@@ -194,8 +236,8 @@ fn what_traded_before_the_journal_began_is_not_counted() {
 
 /// An account with nothing but cash and resting orders.
 fn account(floor: &Floor, balance: i64, resting: Vec<VenueOrder>) -> Input {
-    let balance = Dollars::from_dollars(balance);
-    Input::Account(Ok(AccountSnapshot { balance, resting, ..floor.snapshot() }))
+    let balances = on_shard(Dollars::from_dollars(balance));
+    Input::Account(Ok(AccountSnapshot { balances, resting, ..floor.snapshot() }))
 }
 
 #[test]
@@ -255,7 +297,7 @@ fn cash_is_not_judged_while_a_position_does_not_agree() {
     // A fill that nobody reported yet: the cash went with the position.
     for _ in 0..3 {
         let mut snapshot = floor.snapshot();
-        snapshot.balance = Dollars::from_dollars(998);
+        snapshot.balances = on_shard(Dollars::from_dollars(998));
         snapshot.positions = vec![held(TICKER, 4)];
         floor.apply(Input::Account(Ok(snapshot)));
         assert!(!floor.differences().contains(&"cash"));

@@ -164,6 +164,17 @@ fn an_append_is_there_after_a_kill() {
 }
 
 #[test]
+fn an_order_that_has_ended_is_found_by_its_name() {
+    let mut floor = Floor::new();
+    floor.store.append(&done(1, 7, "a")).unwrap();
+    assert_eq!(floor.store.recover().unwrap().orders, []);
+    let found = floor.store.find(&"a".into()).unwrap().unwrap();
+    assert_eq!((found.intent.order, found.state), (OrderId(7), OrderState::Filled));
+    assert_eq!(found.booked, Quantity::from_contracts(10));
+    assert_eq!(floor.store.find(&"b".into()).unwrap(), None);
+}
+
+#[test]
 fn an_append_that_fails_leaves_nothing() {
     let mut floor = Floor::new();
     floor.store.append(&[fill(1, "f", None, 1)]).unwrap();
@@ -200,7 +211,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
     });
     let records = [intent(2, "maker", 2, Some("b")), long];
     let error = floor.store.append(&records).unwrap_err();
-    assert!(error.reason.contains("no space is left"), "{error}");
+    assert!(error.to_string().contains("no space is left"), "{error}");
     assert_eq!(floor.after_kill(), before);
     floor
         .store
@@ -285,11 +296,37 @@ fn the_history_of_an_order_reads_as_a_story() {
     assert_eq!(positions, [["maker", "4.00", "0.5500", "0.017300"]]);
 }
 
+/// A day before the oldest unfinished order is where the next run begins to read fills: one that
+/// is not here any more would be booked again.
+#[test]
+fn fills_that_the_next_run_reads_again_stay() {
+    let mut floor = Floor::new();
+    let ids = |floor: &Floor| floor.store.recover().unwrap().fill_ids.len();
+    floor.store.append(&[intent(10 * DAY, "maker", 1, Some("working"))]).unwrap();
+    floor.store.append(&[order_event(10 * DAY, "working", OrderState::Resting, 0)]).unwrap();
+    floor.store.append(&done(10 * DAY + 1, 2, "after it")).unwrap();
+    floor.store.append(&[fill(10 * DAY + 2, "elsewhere", None, 1)]).unwrap();
+    floor.store.append(&done(8 * DAY, 3, "long before it")).unwrap();
+    floor.store.append(&[intent(10 * DAY + 3, "maker", 4, None)]).unwrap();
+    floor.store.append(&done(199 * DAY, 5, "young")).unwrap();
+
+    let now = Timestamp::from_secs(200 * DAY);
+    let small = Settings { max_size_mib: 0, ..Settings::default() };
+    let tidied = floor.tidy(&small, now);
+    assert_eq!(tidied.deleted, 2, "the one long before it, and what was denied");
+    assert_eq!(ids(&floor), 3);
+
+    let filled = order_event(199 * DAY, "working", OrderState::Canceled, 0);
+    floor.store.append(&[filled]).unwrap();
+    assert_eq!(floor.tidy(&small, now).deleted, 2, "nobody asks for them any more");
+    assert_eq!(ids(&floor), 1);
+}
+
 #[test]
 fn old_orders_go_and_what_is_needed_stays() {
     let mut floor = Floor::new();
-    let old = DAY;
-    floor.store.append(&done(old, 1, "done")).unwrap();
+    let old = 3 * DAY;
+    floor.store.append(&done(DAY, 1, "done")).unwrap();
     floor.store.append(&[intent(old, "maker", u64::MAX, None)]).unwrap();
     floor.store.append(&[intent(old, "maker", 3, Some("working"))]).unwrap();
     floor.store.append(&[order_event(old, "working", OrderState::Resting, 0)]).unwrap();
@@ -355,11 +392,12 @@ fn a_journal_that_is_too_large_loses_its_oldest_orders_first() {
 fn of_very_many_numbers_the_highest_are_listed_and_the_others_have_a_floor() {
     let mut floor = Floor::new();
     let kept = u64::try_from(ORDER_IDS_KEPT).unwrap();
+    // Those beyond what is kept are more than one transaction deletes.
     let records: Vec<Record> =
-        (1..=kept + 5).map(|order| intent(DAY, "maker", order, None)).collect();
+        (1..=kept + 505).map(|order| intent(DAY, "maker", order, None)).collect();
     floor.store.append(&records).unwrap();
     let expected =
-        UsedOrderIds { floor: Some(OrderId(5)), used: (6..=kept + 5).map(OrderId).collect() };
+        UsedOrderIds { floor: Some(OrderId(505)), used: (506..=kept + 505).map(OrderId).collect() };
     let maker = AgentId::from("maker");
     assert_eq!(floor.store.recover().unwrap().order_ids[&maker], expected);
     // The same when the intents themselves are deleted.
@@ -368,7 +406,7 @@ fn of_very_many_numbers_the_highest_are_listed_and_the_others_have_a_floor() {
     assert_eq!(floor.store.recover().unwrap().order_ids[&maker], expected);
     floor.store.append(&[intent(200 * DAY, "maker", 9_999_999, None)]).unwrap();
     let used = floor.store.recover().unwrap().order_ids[&maker].clone();
-    assert_eq!(used.floor, Some(OrderId(6)));
+    assert_eq!(used.floor, Some(OrderId(506)));
     assert_eq!(used.used.len(), ORDER_IDS_KEPT);
 }
 

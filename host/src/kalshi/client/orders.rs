@@ -3,6 +3,7 @@
 //! What it promises: an outcome other than unknown is proved by the exchange's own words, and an
 //! order or cancel is sent once per call.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hotpit_units::{Dollars, Timestamp};
@@ -89,10 +90,10 @@ impl<T: Transport> Client<T> {
         Ok(positions)
     }
 
-    /// `GET /portfolio/balance`: free cash over all shards.
-    async fn balance(&self) -> Result<Dollars, CallError> {
+    /// `GET /portfolio/balance`: free cash on each shard.
+    async fn balances(&self) -> Result<BTreeMap<i32, Dollars>, CallError> {
         let balance: Balance = self.get("/portfolio/balance", &Query::new()).await?;
-        balance.free().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
+        balance.by_shard().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
     }
 
     /// The request for an order: what stands between a decision and the socket, so nothing here
@@ -225,8 +226,8 @@ impl<T: Transport> Venue for Client<T> {
             self.fills(fills_since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
         let positions =
             self.positions().await.map_err(|error| error.of("GET /portfolio/positions"))?;
-        let balance = self.balance().await.map_err(|error| error.of("GET /portfolio/balance"))?;
-        Ok(AccountSnapshot { requested_at, resting, fills, positions, balance })
+        let balances = self.balances().await.map_err(|error| error.of("GET /portfolio/balance"))?;
+        Ok(AccountSnapshot { requested_at, resting, fills, positions, balances })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Balance, positions, limits of the account, and the exchange's status.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hotpit_units::{Dollars, Quantity};
@@ -91,32 +92,28 @@ pub struct Balance {
     balance_breakdown: Vec<ShardBalance>,
 }
 
-/// The balance on one shard.
+/// What is free on one shard.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub struct ShardBalance {
-    /// The shard.
-    pub exchange_index: i32,
-    /// What is free there.
-    pub balance: Dollars,
+struct ShardBalance {
+    exchange_index: i32,
+    balance: Dollars,
 }
 
 impl Balance {
-    /// What is free over all shards: the sum of the shards where they are listed, because the
-    /// total has been seen to be that of one shard. None where the answer names no balance.
+    /// What is free on each shard; on shard 0 where the answer does not say, because that is the
+    /// shard of accounts that were never told of another. None where it names no balance.
     #[must_use]
-    pub fn free(&self) -> Option<Dollars> {
+    pub fn by_shard(&self) -> Option<BTreeMap<i32, Dollars>> {
         if self.balance_breakdown.is_empty() {
             let cents = self.balance.and_then(|cents| cents.checked_mul(10_000));
-            return self.balance_dollars.or(cents.map(Dollars::from_raw));
+            let all = self.balance_dollars.or(cents.map(Dollars::from_raw))?;
+            return Some([(0, all)].into());
         }
-        let mut shards = self.balance_breakdown.iter().map(|shard| shard.balance);
-        shards.try_fold(Dollars::ZERO, Dollars::checked_add)
-    }
-
-    /// What is free on each shard, where the exchange says so.
-    #[must_use]
-    pub fn shards(&self) -> &[ShardBalance] {
-        &self.balance_breakdown
+        let mut shards: BTreeMap<i32, Dollars> = BTreeMap::new();
+        for shard in &self.balance_breakdown {
+            *shards.entry(shard.exchange_index).or_default() += shard.balance;
+        }
+        Some(shards)
     }
 }
 
@@ -164,23 +161,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_free_balance_is_the_sum_of_the_shards() {
+    fn the_free_balance_is_that_of_each_shard() {
         let cases = [
             (
                 r#"{"balance":1050,"balance_dollars":"10.5000","portfolio_value":0}"#,
-                Some(10_500_000),
+                Some(vec![(0, 10_500_000)]),
             ),
-            (r#"{"balance":1050}"#, Some(10_500_000)),
+            (r#"{"balance":1050}"#, Some(vec![(0, 10_500_000)])),
             (
                 r#"{"balance_dollars":"10.00","balance_breakdown":[
                     {"exchange_index":0,"balance":"10.00"},{"exchange_index":3,"balance":"2.50"}]}"#,
-                Some(12_500_000),
+                Some(vec![(0, 10_000_000), (3, 2_500_000)]),
             ),
             (r#"{"balance_breakdown":null}"#, None),
         ];
-        for (json, micros) in cases {
+        for (json, expected) in cases {
             let balance: Balance = serde_json::from_str(json).unwrap();
-            assert_eq!(balance.free().map(Dollars::raw), micros, "{json}");
+            let shards = balance.by_shard().map(|shards| {
+                shards.into_iter().map(|(shard, free)| (shard, free.raw())).collect::<Vec<_>>()
+            });
+            assert_eq!(shards, expected, "{json}");
         }
     }
 

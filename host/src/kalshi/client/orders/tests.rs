@@ -199,7 +199,7 @@ async fn the_account_is_read_whole_or_not_at_all() {
     let account = client.account(Timestamp::from_secs(5)).await.unwrap();
     assert_eq!(account.resting.len(), 1);
     assert_eq!(account.positions[0].quantity, Quantity::from_raw(-350));
-    assert_eq!(account.balance, Dollars::from_dollars(1));
+    assert_eq!(account.balances, [(0, Dollars::from_dollars(1))].into());
     assert_eq!(
         fake.calls(),
         [
