@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{Action, AgentId, VenueFill, VenueOrder};
+use crate::model::{Action, AgentId, VenueFill, VenueOrder, VenuePosition};
 
 /// How many messages may wait for the desk. Of each agent there is at most one with actions (see
 /// [`Receipt`]), so that no agent can fill it and the exchange's reports find room beside as many
@@ -47,6 +47,8 @@ pub enum ToDesk {
     Order(VenueOrder),
     /// The exchange reported a fill (private WebSocket channel).
     Fill(VenueFill),
+    /// The exchange told of a position as it changed (private WebSocket channel).
+    Position(VenuePosition),
     /// The private channel is subscribed again: what was missed must be read over REST.
     Connected,
     /// The private channel broke: reports are missing from now on.

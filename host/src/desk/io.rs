@@ -8,7 +8,7 @@ use super::orders::OrderKey;
 use super::record::{JournalError, Record, RecoveredOrder};
 use super::risk::Approved;
 use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
-use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder};
+use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder, VenuePosition};
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ pub enum Input {
     Order(VenueOrder),
     /// The exchange reported a fill.
     Fill(VenueFill),
+    /// The exchange told of a position.
+    Position(VenuePosition),
     /// The private channel is subscribed again.
     Connected,
     /// The private channel broke.

@@ -57,6 +57,7 @@ mod sync;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod told;
 mod unmet;
 mod upkeep;
 pub mod venue;

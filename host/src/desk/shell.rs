@@ -205,6 +205,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             ToDesk::AgentDown { agent, reason } => self.step(Input::AgentDown { agent, reason }),
             ToDesk::Order(order) => self.step(Input::Order(order)),
             ToDesk::Fill(fill) => self.step(Input::Fill(fill)),
+            ToDesk::Position(position) => self.step(Input::Position(position)),
             ToDesk::Connected => self.step(Input::Connected),
             ToDesk::Disconnected { reason } => self.step(Input::Disconnected { reason }),
             ToDesk::Bus { down } => self.step(Input::Bus { down }),

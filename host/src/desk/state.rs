@@ -21,6 +21,7 @@ use super::record::{
 };
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
+use super::told::Told;
 use crate::model::{AgentId, ClientOrderId, OrderState};
 
 /// How many fill ids are remembered. The exchange's fills are read again from a few minutes
@@ -44,6 +45,7 @@ pub struct Desk {
     pub(super) halted: Option<String>,
     pub(super) stopping: bool,
     pub(super) sync: Sync,
+    pub(super) told: Told,
     pub(super) counts: Counts,
     pub(super) started: Timestamp,
     /// When what is over was dropped last.
@@ -85,6 +87,7 @@ impl Desk {
             halted: recovered.halted,
             stopping: false,
             sync,
+            told: Told::default(),
             counts: Counts::default(),
             started: now,
             retired: now,
@@ -129,6 +132,7 @@ impl Desk {
             Input::Account(result) => self.account_read(result, now, out),
             Input::Order(order) => self.report_order(&order, now, out),
             Input::Fill(fill) => self.book(fill, now, out),
+            Input::Position(position) => self.position_told(position, now),
             Input::Connected => self.connected(now, out),
             Input::Disconnected { reason } => self.disconnected(reason, now, out),
             Input::Bus { down } => self.bus_changed(down, now, out),

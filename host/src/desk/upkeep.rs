@@ -30,6 +30,7 @@ impl Desk {
         if fills_missing {
             self.sync.read_for_fills(now, self.settings.timing.read_lag());
         }
+        self.check_told(now);
         self.cancel_orphans(now, out);
         self.note_left_out(now, out);
         self.retire(now);

@@ -84,8 +84,14 @@ impl Life {
         }
     }
 
+    /// Where the breaker stands. A connection that lasts has proved more than the failures before
+    /// it.
     pub(super) fn breaker(&self, now: Timestamp) -> BreakerState {
-        self.breaker.state(now)
+        if self.is_healthy(now) { BreakerState::Closed } else { self.breaker.state(now) }
+    }
+
+    fn is_healthy(&self, now: Timestamp) -> bool {
+        self.state == State::Up && now.since(self.up_since) >= self.policy.healthy_after
     }
 
     /// Asks to ask.
@@ -118,8 +124,7 @@ impl Life {
 
     /// The connection is gone, or was not made. How long to leave the upstream alone.
     pub(super) fn lost(&mut self, reason: &str, is_away: bool, now: Timestamp) -> Duration {
-        let lasted = now.since(self.up_since);
-        if self.state == State::Up && lasted >= self.policy.healthy_after {
+        if self.is_healthy(now) {
             self.backoff.reset();
             self.breaker.succeeded();
         }
@@ -134,7 +139,15 @@ impl Life {
         self.failures += 1;
         reason.clone_into(&mut self.last_error);
         // That it fails then says nothing about it.
-        if is_away { MAINTENANCE_PAUSE } else { self.breaker.failed(now) }
+        if is_away {
+            return MAINTENANCE_PAUSE;
+        }
+        let open = self.breaker.failed(now);
+        if !open.is_zero() {
+            self.state = State::Waiting;
+            self.retry_at = now + open;
+        }
+        open
     }
 }
 
@@ -189,6 +202,21 @@ mod tests {
             now = now + life.lost("closed", false, now + SECOND);
         }
         assert_ne!(life.breaker(now), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_connection_that_lasts_closes_the_breaker() {
+        let mut life = life();
+        let mut now = Timestamp::from_secs(100);
+        for _ in 0..6 {
+            life.connecting(now);
+            now = now + life.lost("refused", false, now);
+        }
+        life.connecting(now);
+        life.connected(now);
+        assert_eq!(life.breaker(now), BreakerState::HalfOpen);
+        assert_eq!(life.breaker(now + 10 * SECOND), BreakerState::Closed);
+        assert_eq!(life.lost("reset", false, now + 10 * SECOND), Duration::ZERO);
     }
 
     #[test]

@@ -182,10 +182,10 @@ impl Stream {
         let breaker = life.breaker(now);
         let is_silent = !silence_max.is_zero() && silent > silence_max;
         let phase = match life.state {
-            State::Up if breaker != BreakerState::Closed => StreamPhase::Down,
             State::Up if is_silent => StreamPhase::Stale,
             State::Up => StreamPhase::Up,
             State::Closed => StreamPhase::Down,
+            State::Waiting if breaker == BreakerState::Open => StreamPhase::Down,
             State::Idle | State::Connecting | State::Waiting => StreamPhase::Connecting,
         };
         let reason = match phase {

@@ -127,3 +127,26 @@ fn a_contradiction_is_asked_about_ever_more_seldom() {
     assert_eq!(floor.working(), [(OrderState::Unknown, contracts(6))]);
     assert!((5..=8).contains(&asked), "{asked}");
 }
+
+#[test]
+fn a_position_that_is_told_and_not_ours_makes_the_desk_read_the_account() {
+    let told = |quantity| {
+        let ticker = Arc::from(TICKER);
+        Input::Position(VenuePosition { ticker, quantity: contracts(quantity) })
+    };
+    let mut floor = Floor::open();
+    let sent = floor.place(bid(1, 50, 10));
+    floor.apply(Input::Placed { order: sent.key, outcome: accepted(&sent, 0) });
+    floor.pass(Duration::from_secs(5));
+    // Told before its fill, as happens all the time.
+    floor.apply(told(4));
+    floor.apply(Input::Fill(filled(&sent, "f1", 4, floor.now)));
+    floor.pass(Duration::from_secs(2));
+    assert_eq!(floor.reads(), 0);
+    // Told, and its fill never comes.
+    floor.apply(told(7));
+    floor.pass(Duration::from_millis(900));
+    assert_eq!(floor.reads(), 0);
+    floor.pass(Duration::from_millis(900));
+    assert_eq!(floor.reads(), 1);
+}

@@ -282,7 +282,7 @@ impl<P: Publish> Core<P> {
                 Ok(order) => self.desk.report(ToDesk::Order(order)),
                 Err(reason) => self.unreadable_report(&reason),
             },
-            Body::Position(_) => {}
+            Body::Position(position) => self.desk.report(ToDesk::Position(position.into())),
             Body::Group(group) => self.group(&group),
             Body::Statistics(statistics) => self.statistics(&statistics, now),
             Body::Lifecycle(lifecycle) => self.catalog.step(Step::Market(lifecycle)),

@@ -454,10 +454,10 @@ fn desk(now: Timestamp) -> Desk {
         resting: Vec::new(),
         fills: Vec::new(),
         positions: Vec::new(),
-        balance: Dollars::from_dollars(1_000),
+        balances: [(0, Dollars::from_dollars(1_000))].into(),
     };
     let up = Input::AgentUp { agent: "a".into(), limits: AgentLimits::default() };
-    for input in [Input::Tick, Input::Account(Ok(account)), up] {
+    for input in [Input::Connected, Input::Tick, Input::Account(Ok(account)), up] {
         desk.apply(input, now, &mut out);
     }
     desk
