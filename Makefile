@@ -8,6 +8,9 @@ FOR ?=
 # Fans the data out over this Redis: make run REDIS=redis://127.0.0.1:6379
 REDIS ?=
 
+# How long `make soak` lasts.
+MINUTES ?= 10
+
 # Where the recipes and tests look for what was built.
 export CARGO_TARGET_DIR := target
 
@@ -17,7 +20,7 @@ AGENTS := market-maker win-probability
 # Guests that tests and benchmarks load beside the agents.
 GUESTS := hostile
 
-.PHONY: help run test agents guests bench lint clean wasm-target
+.PHONY: help run test agents guests bench soak lint clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +46,10 @@ guests: wasm-target ## Compile the agents and guests that the tests load
 	@cargo build --quiet --profile agent --target $(WASM_TARGET) $(addprefix -p ,$(AGENTS) $(GUESTS))
 
 bench: guests ## Measure; prints lines of: name value unit
-	@cargo bench --quiet -p hotpit
+	@cargo bench --quiet -p hotpit --bench figures
+
+soak: guests ## Follow 5,000 markets at 20,000 frames a second for a while: make soak MINUTES=10
+	@MINUTES=$(MINUTES) cargo bench --quiet -p hotpit --bench soak
 
 lint: ## Check the format and every lint
 	cargo fmt --all --check

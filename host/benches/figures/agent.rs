@@ -2,11 +2,11 @@
 //! of the market maker.
 
 use std::hint::black_box;
-use std::path::PathBuf;
 
 use hotpit::agents::Trial;
 
 use crate::guest::Guest;
+use crate::guests::guest_file;
 use crate::measure::{figure, median_ns};
 
 pub(crate) fn print() {
@@ -22,12 +22,4 @@ fn call_ns(wasm: &[u8], events: u32) -> f64 {
     median_ns(|| {
         black_box(trial.batch(events).unwrap());
     })
-}
-
-/// A guest that `make guests` has built.
-pub(crate) fn guest_file(name: &str) -> PathBuf {
-    let built = format!("../target/wasm32-unknown-unknown/agent/{name}.wasm");
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(built);
-    assert!(path.is_file(), "{} is missing: run `make guests`", path.display());
-    path
 }

@@ -14,10 +14,14 @@ use crate::measure::{figure, median_ns};
 pub(crate) const TICKER: &str = "KXNFLGAME-26NOV22NESEA-SEA";
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-const DELTA: &str = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{"market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","price_dollars":"0.4000","delta_fp":"54.00","side":"yes","ts":"2026-11-22T20:44:01.123456Z","ts_ms":1795380241123}}"#;
+pub(crate) const DELTA: &str = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{"market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","price_dollars":"0.4000","delta_fp":"54.00","side":"yes","ts":"2026-11-22T20:44:01.123456Z","ts_ms":1795380241123}}"#;
 
 pub(crate) const TRADE: &str = r#"{"type":"trade","sid":11,"seq":2,"msg":{"trade_id":"d91bc706-ee49-470d-82d8-11418bda6fed","market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","yes_price_dollars":"0.3600","no_price_dollars":"0.6400","count_fp":"136.00","taker_side":"no","taker_outcome_side":"no","taker_book_side":"ask","is_block_trade":false,"ts":1669149841,"ts_ms":1669149841000}}"#;
 
+const STATISTICS: &str = r#"{"type":"ticker","sid":11,"msg":{"market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","market_ticker":"KXNFLGAME-26NOV22NESEA-SEA","price_dollars":"0.4800","yes_bid_dollars":"0.4500","yes_ask_dollars":"0.5300","volume_fp":"33896.00","open_interest_fp":"20422.00","dollar_volume":16948,"dollar_open_interest":10211,"yes_bid_size_fp":"300.00","yes_ask_size_fp":"150.00","last_trade_size_fp":"25.00","ts":1669149841,"ts_ms":1669149841000,"time":"2022-11-22T20:44:01Z"}}"#;
+
+/// Levels on each side of a snapshot.
+const SNAPSHOT_DEPTH: u32 = 50;
 /// Levels on each side of the book.
 const DEPTH: u32 = 20;
 
@@ -25,7 +29,13 @@ pub(crate) fn print() {
     let ticker: Arc<str> = TICKER.into();
     figure("decode_delta", median_ns(|| drop(black_box(decode(black_box(DELTA), &ticker)))), "ns");
     let text = snapshot_frame();
-    figure("decode_snapshot", median_ns(|| drop(black_box(decode(&text, &ticker)))), "ns");
+    figure(
+        "decode_snapshot_100_levels",
+        median_ns(|| drop(black_box(decode(&text, &ticker)))),
+        "ns",
+    );
+    let statistics = || drop(black_box(decode(black_box(STATISTICS), &ticker)));
+    figure("decode_ticker", median_ns(statistics), "ns");
     figure("decode_trade", median_ns(|| drop(black_box(decode(black_box(TRADE), &ticker)))), "ns");
 
     let cache = Cache::default();
@@ -51,6 +61,9 @@ pub(crate) fn decode(text: &str, ticker: &Arc<str>) -> Message {
             Message::Snapshot(snapshot.message(ticker.clone(), NoScale::YesLeg, NOW).unwrap())
         }
         Body::Trade(trade) => Message::Trade(trade.message(ticker.clone(), NOW).unwrap()),
+        Body::Statistics(statistics) => {
+            Message::Statistics(statistics.message(ticker.clone(), NOW))
+        }
         other => panic!("not market data: {other:?}"),
     }
 }
@@ -58,12 +71,12 @@ pub(crate) fn decode(text: &str, ticker: &Arc<str>) -> Message {
 fn snapshot_frame() -> String {
     let side = |first: u32| {
         let level = |number| format!(r#"["0.{:02}00","{number}00.00"]"#, first + number);
-        (1..=DEPTH).map(level).collect::<Vec<_>>().join(",")
+        (1..=SNAPSHOT_DEPTH).map(level).collect::<Vec<_>>().join(",")
     };
     format!(
         r#"{{"type":"orderbook_snapshot","sid":2,"seq":2,"msg":{{"market_ticker":"{TICKER}","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","yes_dollars_fp":[{}],"no_dollars_fp":[{}]}}}}"#,
-        side(20),
-        side(50),
+        side(0),
+        side(49),
     )
 }
 

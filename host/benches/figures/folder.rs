@@ -12,7 +12,7 @@ use hotpit::feeds::Wanted;
 use hotpit_rt::Clock;
 use tokio::sync::mpsc;
 
-use crate::agent::guest_file;
+use crate::guests::guest_file;
 use crate::measure::{figure, micros, percentile};
 
 const FILES: u8 = 11;

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a broken benchmark")]
 
 mod agent;
+mod connection;
 mod desk;
 mod exchange;
 mod feed;
@@ -17,6 +18,8 @@ mod stream;
 
 #[path = "../../tests/support/guest.rs"]
 mod guest;
+#[path = "../support/guest.rs"]
+mod guests;
 #[allow(dead_code, reason = "shared with tests")]
 #[path = "../../tests/support/redis.rs"]
 mod redis_server;
@@ -26,8 +29,10 @@ mod tap;
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 9] = [
     ("feed", feed::print),
+    ("connection", connection::print),
+    ("signing", connection::print_signing),
     ("agent", agent::print),
     ("stream", stream::print),
     ("desk", desk::print),

@@ -18,9 +18,9 @@ use hotpit_exchange::server::credentials::{KeyKind, generate_credentials};
 use hotpit_rt::{Clock, Entropy};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::agent::guest_file;
 use crate::exchange::QuietExchange;
 use crate::feed::TICKER;
+use crate::guests::guest_file;
 use crate::measure::{figure, micros, percentile};
 use crate::redis_server::RedisServer;
 use crate::tap::{Direction, Passed, Tap};

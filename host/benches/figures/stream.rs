@@ -11,8 +11,8 @@ use hotpit::feeds::Wanted;
 use hotpit_rt::Clock;
 use tokio::sync::mpsc;
 
-use crate::agent::guest_file;
 use crate::feed::{NOW, TICKER, TRADE, book, decode, market};
+use crate::guests::guest_file;
 use crate::measure::{figure, percentile};
 
 const EVENTS: u64 = 400_000;
