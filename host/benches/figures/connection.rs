@@ -162,8 +162,8 @@ impl Transport for Api {
                 r#"{"series":{"ticker":"S","fee_type":"quadratic","fee_multiplier":1}}"#.to_owned()
             }
             "/account/limits" => r#"{"usage_tier":"bench",
-                "read":{"refill_rate":1000000,"bucket_capacity":1000000000},
-                "write":{"refill_rate":1000000,"bucket_capacity":1000000000}}"#
+                "read":{"refill_rate":100000000,"bucket_capacity":1000000000},
+                "write":{"refill_rate":100000000,"bucket_capacity":1000000000}}"#
                 .to_owned(),
             "/account/endpoint_costs" => r#"{"endpoint_costs":[],"default_cost":10}"#.to_owned(),
             _ => r#"{"order_id":"1","fill_count":"0.00","remaining_count":"1.00"}"#.to_owned(),
