@@ -11,7 +11,7 @@ use crate::action::{Action, NewOrder, TimeInForce};
 use crate::event::Event;
 use crate::host::Host;
 use crate::ids::{GameId, MarketId, OrderId};
-use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position};
+use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Statistics};
 use crate::sorted::Sorted;
 use crate::working::Working;
 
@@ -154,6 +154,22 @@ impl Context {
     #[must_use]
     pub fn book(&self, market: MarketId, depth: u32) -> Option<OrderBook> {
         self.host.book(market, depth)
+    }
+
+    /// The numbers of a market's trading; none if the agent is not subscribed to it, or they were
+    /// not heard yet. No event tells of their change: ask when they matter.
+    ///
+    /// ```
+    /// use hotpit_agent::prelude::*;
+    ///
+    /// /// Whether a market is worth quoting: nobody trades in most.
+    /// fn is_busy(ctx: &Context, market: MarketId) -> bool {
+    ///     ctx.statistics(market).is_some_and(|it| it.volume >= Quantity::from_contracts(1_000))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn statistics(&self, market: MarketId) -> Option<Statistics> {
+        self.host.statistics(market)
     }
 
     /// Every game this agent is subscribed to.

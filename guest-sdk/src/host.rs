@@ -4,13 +4,14 @@
 use hotpit_units::Dollars;
 
 use crate::ids::{GameId, MarketId};
-use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position};
+use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Statistics};
 
 /// What an agent can look up.
 pub(crate) trait Host {
     fn markets(&self) -> Vec<MarketId>;
     fn market(&self, market: MarketId) -> Option<Market>;
     fn book(&self, market: MarketId, depth: u32) -> Option<OrderBook>;
+    fn statistics(&self, market: MarketId) -> Option<Statistics>;
     fn games(&self) -> Vec<GameId>;
     fn game(&self, game: GameId) -> Option<GameInfo>;
     fn game_of(&self, market: MarketId) -> Option<GameId>;

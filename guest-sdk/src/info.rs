@@ -144,6 +144,19 @@ impl OrderBook {
     }
 }
 
+/// The numbers of a market's trading, as the exchange told them last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// The price of the last trade; none: there was none.
+    pub last_price: Option<Price>,
+    /// How much was traded since the market opened.
+    pub volume: Quantity,
+    /// How many contracts are held.
+    pub open_interest: Quantity,
+    /// When the exchange said so.
+    pub ts: Timestamp,
+}
+
 /// What is known of a game, its state apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GameInfo {

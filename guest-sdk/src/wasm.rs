@@ -13,7 +13,7 @@ use crate::runner::Runner;
 use crate::{
     Action, Agent, Event, Fill, Game, GameId, GameInfo, GameMarket, Gap, Level, Market,
     MarketChange, MarketId, NewOrder, OpenOrder, OrderBook, OrderId, OrderUpdate, Parameter,
-    Position, PriceGrid, PriceRange, Quote, Team, TimeInForce, Trade,
+    Position, PriceGrid, PriceRange, Quote, Statistics, Team, TimeInForce, Trade,
 };
 
 /// What `wit-bindgen` makes of the contract.
@@ -150,6 +150,10 @@ impl Host for Imports {
 
     fn book(&self, market: MarketId, depth: u32) -> Option<OrderBook> {
         markets::book(market.0, depth).map(Into::into)
+    }
+
+    fn statistics(&self, market: MarketId) -> Option<Statistics> {
+        markets::statistics(market.0).map(Into::into)
     }
 
     fn games(&self) -> Vec<GameId> {
@@ -355,6 +359,17 @@ impl From<markets::OrderBook> for OrderBook {
             bids: book.bids.into_iter().map(Into::into).collect(),
             asks: book.asks.into_iter().map(Into::into).collect(),
             synced: book.synced,
+        }
+    }
+}
+
+impl From<markets::MarketStatistics> for Statistics {
+    fn from(statistics: markets::MarketStatistics) -> Self {
+        Self {
+            last_price: statistics.last_price.map(Price::from_raw),
+            volume: Quantity::from_raw(statistics.volume),
+            open_interest: Quantity::from_raw(statistics.open_interest),
+            ts: Timestamp::from_nanos(statistics.ts),
         }
     }
 }

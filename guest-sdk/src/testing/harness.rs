@@ -11,7 +11,7 @@ use crate::runner::Runner;
 use crate::{
     Action, Agent, Event, Fill, Game, GameId, GameInfo, GameMarket, GameStatus, Gap, GapCause,
     Level, Market, MarketChange, MarketId, MarketStatus, OrderBook, OrderId, OrderState,
-    OrderUpdate, Outcome, Position, Quote, TimeInForce, Trade,
+    OrderUpdate, Outcome, Position, Quote, Statistics, TimeInForce, Trade,
 };
 
 /// How much time passes before each batch: enough that no two batches have the same time.
@@ -207,6 +207,12 @@ impl<A: Agent> Harness<A> {
     pub fn set_book(&mut self, ticker: &str, book: OrderBook) {
         let market = self.market_id(ticker);
         self.world.0.borrow_mut().books.insert(market, book);
+    }
+
+    /// Sets the numbers of a market's trading, of which no event tells.
+    pub fn set_statistics(&mut self, ticker: &str, statistics: Statistics) {
+        let market = self.market_id(ticker);
+        self.world.0.borrow_mut().statistics.insert(market, statistics);
     }
 
     /// Tells the agent of a trade between others.

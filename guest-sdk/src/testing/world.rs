@@ -9,7 +9,7 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use crate::host::Host;
 use crate::{
     Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
-    OrderState, Position,
+    OrderState, Position, Statistics,
 };
 
 /// An order of the agent under test, with what became of it.
@@ -39,6 +39,7 @@ impl TestOrder {
 pub(super) struct World {
     pub(super) markets: BTreeMap<MarketId, Market>,
     pub(super) books: BTreeMap<MarketId, OrderBook>,
+    pub(super) statistics: BTreeMap<MarketId, Statistics>,
     pub(super) games: BTreeMap<GameId, GameInfo>,
     pub(super) positions: BTreeMap<MarketId, Position>,
     pub(super) orders: BTreeMap<OrderId, TestOrder>,
@@ -122,6 +123,10 @@ impl World {
             .into_iter()
             .map(|(id, book)| (other(id), book))
             .collect();
+        self.statistics = std::mem::take(&mut self.statistics)
+            .into_iter()
+            .map(|(id, statistics)| (other(id), statistics))
+            .collect();
         self.positions = std::mem::take(&mut self.positions)
             .into_iter()
             .map(|(id, position)| (other(id), Position { market: other(id), ..position }))
@@ -160,6 +165,10 @@ impl Host for SharedWorld {
         let depth = usize::try_from(depth).unwrap_or(usize::MAX);
         let cut = |levels: Vec<Level>| levels.into_iter().take(depth).collect();
         Some(OrderBook { bids: cut(book.bids), asks: cut(book.asks), synced: book.synced })
+    }
+
+    fn statistics(&self, market: MarketId) -> Option<Statistics> {
+        self.0.borrow().statistics.get(&market).copied()
     }
 
     fn games(&self) -> Vec<GameId> {

@@ -67,6 +67,16 @@ impl markets::Host for HostState {
             markets::OrderBook { bids: levels(Side::Bid), asks: levels(Side::Ask), synced }
         })
     }
+
+    fn statistics(&mut self, market: u32) -> Option<markets::MarketStatistics> {
+        let known = self.cache.statistics(self.own_market(market)?)?;
+        Some(markets::MarketStatistics {
+            last_price: known.last_price.map(Price::raw),
+            volume: known.volume.raw(),
+            open_interest: known.open_interest.raw(),
+            ts: known.ts.as_nanos(),
+        })
+    }
 }
 
 impl games::Host for HostState {

@@ -426,6 +426,17 @@ impl Floor {
         self.exchange.with_floor(job).await.unwrap()
     }
 
+    /// What was traded in a market, and what is held.
+    pub async fn numbers(&self, ticker: &str) -> (Quantity, Quantity) {
+        let ticker = ticker.to_owned();
+        let job = move |floor: &mut hotpit_exchange::server::Floor| {
+            let market = floor.exchange.find(&ticker).unwrap();
+            let ticker = floor.exchange.market(market).ticker();
+            (ticker.tape.volume, ticker.tape.open_interest)
+        };
+        self.exchange.with_floor(job).await.unwrap()
+    }
+
     /// The host's journal, to be looked at.
     pub fn journal(&self) -> rusqlite::Connection {
         let path = self.folder.path().join("state/journal.db");

@@ -3,7 +3,7 @@
 use hotpit::ops::AgentPhase;
 
 use crate::support::redis::RedisServer;
-use crate::support::{BOTH, Floor, MAKER, Setup, agent, counter, is_running};
+use crate::support::{BOTH, Floor, MAKER, Setup, agent, counter, is_running, logs};
 
 /// Lets both example agents trade, and compares the books at the end.
 async fn both_agents_trade(setup: Setup) {
@@ -33,6 +33,40 @@ async fn both_example_agents_trade_and_the_books_agree() {
 async fn both_example_agents_trade_through_redis_and_the_books_agree() {
     let redis = RedisServer::start().await;
     both_agents_trade(Setup::with(&BOTH).over(&redis)).await;
+}
+
+/// Agents see the numbers of a market's trading as the exchange has them.
+async fn statistics_are_the_exchanges(setup: Setup, name: &str) {
+    let mut floor = Floor::open(&setup).await;
+    let options = "series = [\"KXNFLGAME\"]\nparams.mode = \"tell-statistics\"\n\
+                   limits.log_lines_per_second = 100000\n";
+    floor.put_file(&format!("{name}.toml"), options.as_bytes());
+    floor.put_agent(name, "hostile");
+    floor.start_host().await;
+    floor.until_fills(2).await;
+    let home = floor.home().await;
+    let world = floor.freeze().await;
+    floor
+        .until_so("what an agent is told last is what the exchange has", async || {
+            floor.mark(&home, hotpit_units::Quantity::from_contracts(1)).await;
+            let (volume, open) = floor.numbers(&home).await;
+            let told = format!("{home} volume={volume} open_interest={open}");
+            logs::lines_of(name).iter().rev().take(50).any(|line| *line == told)
+        })
+        .await;
+    floor.wake(world).await;
+    floor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_reach_agents() {
+    statistics_are_the_exchanges(Setup::with(&MAKER), "teller").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_reach_agents_through_redis() {
+    let redis = RedisServer::start().await;
+    statistics_are_the_exchanges(Setup::with(&MAKER).over(&redis), "redis-teller").await;
 }
 
 /// The address is this machine's to the system, and not to the host: to it, real money may be

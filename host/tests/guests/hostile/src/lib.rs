@@ -18,6 +18,9 @@ pub enum Mode {
     None,
     /// Behaves: counts trades, and logs each as `trades=N price=P quantity=Q`; and every gap.
     CountTrades,
+    /// Behaves: logs the numbers of a market's trading with each quote, as
+    /// `TICKER volume=V open_interest=O`.
+    TellStatistics,
     /// Never returns from `on-events`.
     Loop,
     /// Never returns from `start`.
@@ -56,10 +59,11 @@ pub enum Mode {
 }
 
 /// The modes by their names in the settings.
-const MODES: [(&str, Mode); 19] = [
+const MODES: [(&str, Mode); 20] = [
     ("none", Mode::None),
     ("loop", Mode::Loop),
     ("count-trades", Mode::CountTrades),
+    ("tell-statistics", Mode::TellStatistics),
     ("loop-in-start", Mode::LoopInStart),
     ("loop-in-save", Mode::LoopInSave),
     ("memory-bomb", Mode::MemoryBomb),
@@ -197,6 +201,7 @@ impl Agent for Hostile {
             | Mode::PanicOnRestore
             | Mode::ErrorOnRestore => {}
             Mode::CountTrades => self.count_trades(events),
+            Mode::TellStatistics => tell_statistics(ctx, events),
             Mode::Loop => never_return(),
             Mode::MemoryBomb => eat_memory(),
             Mode::Panic => panic_as_asked("hostile: panic in on-events"),
@@ -266,6 +271,18 @@ fn order_per_quote(ctx: &mut Context, events: &[Event]) {
         if let Event::Quote(quote) = event {
             let (cent, one) = (Price::from_cents(1), Quantity::from_contracts(1));
             ctx.buy(quote.market, cent, one).immediate_or_cancel().send();
+        }
+    }
+}
+
+fn tell_statistics(ctx: &Context, events: &[Event]) {
+    for event in events {
+        let Event::Quote(quote) = event else { continue };
+        if let (Some(market), Some(known)) =
+            (ctx.market(quote.market), ctx.statistics(quote.market))
+        {
+            let Statistics { volume, open_interest, .. } = known;
+            info!("{} volume={volume} open_interest={open_interest}", market.ticker);
         }
     }
 }
@@ -349,6 +366,23 @@ mod tests {
         harness.swap();
         harness.trade("KX-1", cents(41), Quantity::from_contracts(1), Side::Bid);
         assert_eq!(harness.logs().last().unwrap().1, "trades=2 price=4100 quantity=100");
+    }
+
+    #[test]
+    fn statistics_are_told_with_each_quote() {
+        let mut harness = harness("tell-statistics");
+        harness.quote("KX-1", cents(40), cents(42));
+        let statistics = Statistics {
+            last_price: Some(cents(41)),
+            volume: Quantity::from_contracts(7),
+            open_interest: Quantity::from_contracts(3),
+            ts: Timestamp::EPOCH,
+        };
+        harness.set_statistics("KX-1", statistics);
+        harness.quote("KX-1", cents(40), cents(43));
+        let told = harness.logs().iter().map(|(_, line)| line.clone());
+        let logs: Vec<_> = told.filter(|line| line.contains("volume")).collect();
+        assert_eq!(logs, ["KX-1 volume=7.00 open_interest=3.00"]);
     }
 
     #[test]
