@@ -177,7 +177,9 @@ fn client(kind: KeyKind, settings: kalshi::Settings) -> Client<Api> {
     let key = generate_credentials(folder.path(), kind).unwrap();
     let pem = std::fs::read_to_string(key.private_key).unwrap();
     let credentials = Credentials::new(&key.key_id, Signer::from_pem(&pem).unwrap()).unwrap();
-    Client::new(Api, Some(credentials), settings, Clock::system(), Entropy::seeded(1))
+    let (clock, entropy) = (Clock::system(), Entropy::seeded(1));
+    let rest = Streams::new(clock, entropy).open("kalshi rest", settings.policy());
+    Client::new(Api, Some(credentials), settings, rest, clock, entropy)
 }
 
 /// Prints what an order takes until it is handed to the socket, by how it is signed.

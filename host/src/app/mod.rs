@@ -45,13 +45,16 @@ use crate::journal::{Store, Upkeep};
 use crate::kalshi::{self, Client, HttpTransport, Signer};
 use crate::ops::live::{self, Screen};
 use crate::ops::{Bound, Server, Source, Status};
-use crate::streams::Streams;
+use crate::streams::{Calendar, Streams, Window};
 
 /// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
 const BROKEN_CAPACITY: usize = 4;
 
 /// How long the feeds may take to close their connections.
 const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the exchange is asked for its maintenance.
+const SCHEDULE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The variable with the password of Redis, where its address has none.
 const REDIS_PASSWORD: &str = "HOTPIT_REDIS_PASSWORD";
@@ -112,7 +115,8 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let started = clock.now();
         let sends_orders = config.sends_orders() && credentials.is_some();
-        let account = Account::new(&config, credentials.as_ref(), clock, entropy)?;
+        let streams = Arc::new(Streams::new(clock, entropy));
+        let account = Account::new(&config, credentials.as_ref(), &streams, clock, entropy)?;
         let port = Bound::take(&config.ops).await?;
         state::claim(&config.state_folder, &config.venue.to_string())?;
         announce(&config, credentials.is_some());
@@ -139,7 +143,6 @@ impl Host {
             events: Arc::new(AtomicU64::new(0)),
             leagues: Arc::default(),
         };
-        let streams = Arc::new(Streams::new(clock, entropy));
         let sink = Arc::new(floor.clone());
         let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
@@ -189,6 +192,11 @@ impl Host {
             tokio::spawn(tell_of_bus(bus.state(), desk_sender.clone())).abort_handle(),
             tokio::spawn(espn.run()).abort_handle(),
             tokio::spawn(async move { client.maintain().await }).abort_handle(),
+            tokio::spawn(learn_of_maintenance(
+                Arc::clone(&account.client),
+                Arc::clone(streams.calendar()),
+            ))
+            .abort_handle(),
         ];
 
         let source = Arc::new(HostSource {
@@ -260,6 +268,7 @@ impl Account {
     fn new(
         config: &Config,
         credentials: Option<&Credentials>,
+        streams: &Streams,
         clock: Clock,
         entropy: Entropy,
     ) -> anyhow::Result<Self> {
@@ -273,7 +282,9 @@ impl Account {
             .context("the API key cannot be used")?;
         let (connect_timeout, rest_url) = (settings.connect_timeout(), settings.rest_url.clone());
         let transport = HttpTransport::new(&rest_url, connect_timeout)?;
-        let client = Arc::new(Client::new(transport, credentials, settings, clock, entropy));
+        let stream = streams.open("kalshi rest", settings.policy());
+        let client = Client::new(transport, credentials, settings, stream, clock, entropy);
+        let client = Arc::new(client);
         Ok(Self { client, connect_timeout, rest_url })
     }
 
@@ -297,6 +308,20 @@ fn espn(
     let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
     let publish: Arc<dyn Publish> = bus;
     Ok(Espn::new(settings, fetch, milestones, publish, Arc::clone(cache), wanted, clock, entropy))
+}
+
+/// Keeps the calendar as the exchange announces it.
+async fn learn_of_maintenance(client: Arc<Client<HttpTransport>>, calendar: Arc<Calendar>) {
+    loop {
+        match client.maintenance().await {
+            Ok(windows) => {
+                let windows = windows.into_iter().map(|(start, end)| Window { start, end });
+                calendar.announce(windows.collect());
+            }
+            Err(error) => warn!(%error, "the exchange's schedule could not be read"),
+        }
+        tokio::time::sleep(SCHEDULE_EVERY).await;
+    }
 }
 
 /// Tells the desk whether what comes out of the bus can be traded on.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::streams::Policy;
+
 /// How to talk to Kalshi's REST API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +38,9 @@ pub struct Settings {
     pub warm_connections: usize,
     /// How often an idle connection is used to keep it, in ms.
     pub keep_warm_ms: u64,
+    /// How long the API is left alone after five failures in a row, in ms, at most; after more, up
+    /// to twice as long. Then one read tries it. Cancels are sent all the same.
+    pub left_alone_ms: u64,
     /// How long a read may wait for the rate limit, in ms.
     pub read_wait_ms: u64,
     /// How long a cancel may wait for the rate limit, in ms. Orders never wait.
@@ -61,6 +66,7 @@ impl Default for Settings {
             signature_refresh_ms: 250,
             warm_connections: 2,
             keep_warm_ms: 15_000,
+            left_alone_ms: 5_000,
             read_wait_ms: 5_000,
             cancel_wait_ms: 500,
             cancel_reserve_tokens: 20,
@@ -124,7 +130,19 @@ impl Settings {
             (1_000..=45_000).contains(&self.keep_warm_ms),
             "kalshi.keep_warm_ms: must be between 1000 and 45000",
         );
+        check(self.left_alone_ms > 0, "kalshi.left_alone_ms: must be more than 0");
         check(self.limits_refresh_secs > 0, "kalshi.limits_refresh_secs: must be more than 0");
+    }
+
+    /// When the API is left alone.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        Policy {
+            backoff_base: Duration::from_millis(200),
+            backoff_cap: Duration::from_millis(self.left_alone_ms),
+            healthy_after: Duration::from_secs(10),
+            is_kalshi: true,
+        }
     }
 
     /// [`connect_timeout_ms`](Self::connect_timeout_ms) as a duration.

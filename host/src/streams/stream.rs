@@ -64,6 +64,12 @@ impl Stream {
         self.life().admit(self.clock.now())
     }
 
+    /// Whether it keeps failing, so that only those who try it are to ask.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        self.life().breaker(self.clock.now()) != BreakerState::Closed
+    }
+
     /// A connection is being made.
     pub fn connecting(&self) {
         self.life().connecting(self.clock.now());

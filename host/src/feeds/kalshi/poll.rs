@@ -164,7 +164,9 @@ mod tests {
         api.json("GET /markets/trades", trades);
         let clock = Clock::system();
         let settings = kalshi::Settings::default();
-        let client = Client::new(Arc::clone(&api), None, settings, clock, Entropy::seeded(1));
+        let streams = crate::streams::Streams::new(clock, Entropy::seeded(1));
+        let rest = streams.open("kalshi rest", settings.policy());
+        let client = Client::new(Arc::clone(&api), None, settings, rest, clock, Entropy::seeded(1));
         let (sender, mut heard) = mpsc::unbounded_channel();
         let tickers: Tickers = ["A".into(), "B".into()].into();
         let (markets, followed) = watch::channel(Arc::new(tickers));
@@ -173,8 +175,7 @@ mod tests {
             client: Arc::new(client),
             publish: Arc::new(Tape(Mutex::new(sender))),
             stats: Arc::default(),
-            stream: crate::streams::Streams::new(clock, Entropy::seeded(1))
-                .open("kalshi", crate::streams::Policy::default()),
+            stream: streams.open("kalshi", crate::streams::Policy::default()),
             markets: followed,
             clock,
         };

@@ -1,4 +1,4 @@
-//! What is public: markets, events, series, milestones, trades, status. None of it needs a key.
+//! What is public: markets, events, series, milestones, trades. None of it needs a key.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::query::encoded;
 use super::{CallError, Client, Query};
 use crate::kalshi::http::Transport;
-use crate::kalshi::wire::account::ExchangeStatus;
 use crate::kalshi::wire::market::{
     Event, Market, Milestone, Orderbook, OrderbookAnswer, Series, StructuredTarget, Trade, readable,
 };
@@ -171,14 +170,6 @@ impl<T: Transport> Client<T> {
     pub async fn structured_target(&self, id: &str) -> Result<StructuredTarget, CallError> {
         let path = format!("/structured_targets/{}", encoded(id));
         Ok(self.get::<TargetAnswer>(&path, &Query::new()).await?.structured_target)
-    }
-
-    /// `GET /exchange/status`.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn exchange_status(&self) -> Result<ExchangeStatus, CallError> {
-        self.get("/exchange/status", &Query::new()).await
     }
 
     /// `GET /markets/{ticker}/orderbook`: the book without sequence or time. It cannot be joined

@@ -1,7 +1,8 @@
 //! [`Client`]: the calls of Kalshi's REST API.
 //!
 //! - here: how a call is signed, paced, sent, and for reads tried again.
-//! - [`markets`]: what is public: markets, events, series, milestones, trades, status.
+//! - [`markets`]: what is public: markets, events, series, milestones, trades.
+//! - [`schedule`]: when the exchange is there.
 //! - [`orders`]: the desk's [`Venue`](crate::desk::venue::Venue).
 //! - [`upkeep`]: what runs beside the calls: ready signatures, warm connections, limits.
 
@@ -9,6 +10,7 @@ mod markets;
 mod orders;
 mod query;
 mod ready;
+mod schedule;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +27,7 @@ use super::limits::{Bill, Limits};
 use super::settings::Settings;
 use super::wire::error::{Refusal, shown};
 use crate::desk::venue::ReadError;
+use crate::streams::Stream;
 
 /// Where an order is placed: the one path whose signature is kept ready.
 const ORDERS: &str = "/portfolio/events/orders";
@@ -64,6 +67,9 @@ pub enum CallError {
     /// The rate limit leaves no room, and would not for longer than a call may wait.
     #[error("not sent: the rate limit leaves no room for {} ms", .0.as_millis())]
     RateLimited(Duration),
+    /// The API keeps failing and is left alone for a while.
+    #[error("not sent: the API keeps failing, and is tried again in {} ms", .0.as_millis())]
+    LeftAlone(Duration),
     /// There is no key.
     #[error("not sent: there is no api key")]
     NoKey,
@@ -90,6 +96,7 @@ impl CallError {
             Self::NotFound(_)
             | Self::Unreadable { .. }
             | Self::RateLimited(_)
+            | Self::LeftAlone(_)
             | Self::NoKey
             | Self::Signing(_)
             | Self::Endless(_) => false,
@@ -110,15 +117,17 @@ pub struct Client<T> {
     base: String,
     limits: Arc<Mutex<Limits>>,
     ready: Arc<ReadySignature>,
+    stream: Arc<Stream>,
 }
 
 impl<T: Transport> Client<T> {
-    /// A client of the API at the settings' address.
+    /// A client of the API at the settings' address, whose health `stream` keeps.
     #[must_use]
     pub fn new(
         transport: T,
         credentials: Option<Credentials>,
         settings: Settings,
+        stream: Arc<Stream>,
         clock: Clock,
         entropy: Entropy,
     ) -> Self {
@@ -134,6 +143,7 @@ impl<T: Transport> Client<T> {
             base,
             limits: Arc::new(Mutex::new(limits)),
             ready: Arc::default(),
+            stream,
         }
     }
 
@@ -151,6 +161,7 @@ impl<T: Transport> Client<T> {
             base: self.base.clone(),
             limits: Arc::clone(&self.limits),
             ready: Arc::clone(&self.ready),
+            stream: Arc::clone(&self.stream),
         }
     }
 
@@ -209,11 +220,23 @@ impl<T: Transport> Client<T> {
         Ok(Some(signing.await.map_err(|_| KeyError::Signing)??))
     }
 
-    /// Takes note of a refusal for the rate limit.
-    fn note_refusal(&self, bill: Bill, response: &Response) {
-        if response.status == 429 {
-            self.limits().refused(bill, self.clock.now());
+    /// Sends a request, and takes note of how it went: a refusal for the rate limit slows the
+    /// bucket, and a failure that is the exchange's own counts against the whole API.
+    async fn send(&self, request: Request, bill: Bill) -> Result<Response, TransportError> {
+        let answer = self.transport.send(request).await;
+        match &answer {
+            Ok(response) if response.status >= 500 => {
+                self.stream.failed(&format!("status {}", response.status));
+            }
+            Ok(response) => {
+                self.stream.succeeded();
+                if response.status == 429 {
+                    self.limits().refused(bill, self.clock.now());
+                }
+            }
+            Err(error) => self.stream.failed(&error.to_string()),
         }
+        answer
     }
 
     /// Reads: paced, signed where there is a key, tried again while the failure may pass.
@@ -225,6 +248,7 @@ impl<T: Transport> Client<T> {
             Backoff::new(RETRY_BASE, RETRY_CAP, self.entropy.rng("kalshi.client.read"));
         loop {
             self.pace(bill, wait).await?;
+            self.stream.admit().map_err(CallError::LeftAlone)?;
             let error = match self.get_once(path, query, bill).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -254,9 +278,7 @@ impl<T: Transport> Client<T> {
             body: None,
             timeout: self.settings.read_timeout(),
         };
-        let response = self.transport.send(request).await?;
-        self.note_refusal(bill, &response);
-        decode(&response)
+        decode(&self.send(request, bill).await?)
     }
 
     /// Reads a listing to its end. `page` takes the items out of an answer and gives the next

@@ -147,6 +147,10 @@ impl<T: Transport> Venue for Client<T> {
         if self.credentials.is_none() {
             return PlaceOutcome::NotSent { reason: CallError::NoKey.to_string() };
         }
+        if self.stream.is_left_alone() {
+            let reason = "not sent: the API keeps failing".to_owned();
+            return PlaceOutcome::NotSent { reason };
+        }
         let bill = Bill::Order { shard: request.exchange_index };
         let taken = self.limits().take(bill, self.clock.now());
         if let Err(wait) = taken {
@@ -156,9 +160,8 @@ impl<T: Transport> Venue for Client<T> {
             Ok(request) => request,
             Err(error) => return PlaceOutcome::NotSent { reason: error.to_string() },
         };
-        match self.transport.send(request).await {
+        match self.send(request, bill).await {
             Ok(response) => {
-                self.note_refusal(bill, &response);
                 self.ready.answered(response.status, signed_by);
                 placed(&response)
             }
@@ -180,11 +183,9 @@ impl<T: Transport> Venue for Client<T> {
             Ok(request) => request,
             Err(error) => return unknown(error.to_string()),
         };
-        match self.transport.send(request).await {
-            Ok(response) => {
-                self.note_refusal(bill, &response);
-                canceled(&response)
-            }
+        // Cancels are sent whatever the API's health: nothing is worse than one that was not tried.
+        match self.send(request, bill).await {
+            Ok(response) => canceled(&response),
             Err(error) => unknown(error.to_string()),
         }
     }
@@ -300,6 +301,7 @@ fn proof(error: &CallError) -> Option<String> {
         CallError::Transport(_)
         | CallError::Unreadable { .. }
         | CallError::RateLimited(_)
+        | CallError::LeftAlone(_)
         | CallError::NoKey
         | CallError::Signing(_)
         | CallError::Endless(_) => return None,
@@ -314,4 +316,4 @@ fn proof(error: &CallError) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

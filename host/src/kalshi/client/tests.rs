@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use hotpit_units::Timestamp;
 
 use super::*;
+use crate::desk::venue::{CancelOutcome, PlaceOutcome, Venue};
 use crate::kalshi::auth::{Signer, tests::ed25519};
+use crate::streams::Streams;
 
 /// The answer to one request.
 pub(crate) type Answer = Result<Response, TransportError>;
@@ -75,7 +77,14 @@ pub(crate) fn client(fake: &Arc<Fake>) -> Client<Arc<Fake>> {
 pub(crate) fn with_settings(fake: &Arc<Fake>, settings: Settings) -> Client<Arc<Fake>> {
     let credentials = Credentials::new("id", Signer::from_pem(&ed25519().0).unwrap()).unwrap();
     let clock = Clock::simulated(Timestamp::from_secs(1_700_000_000));
-    Client::new(Arc::clone(fake), Some(credentials), settings, clock, Entropy::seeded(7))
+    Client::new(
+        Arc::clone(fake),
+        Some(credentials),
+        settings,
+        rest(clock),
+        clock,
+        Entropy::seeded(7),
+    )
 }
 
 #[tokio::test]
@@ -167,8 +176,14 @@ async fn the_path_is_signed_without_the_query() {
     let credentials = Credentials::new("id", Signer::from_pem(&pem).unwrap()).unwrap();
     let clock = Clock::simulated(Timestamp::from_secs(1_700_000_000));
     let settings = Settings::default();
-    let client =
-        Client::new(Arc::clone(&fake), Some(credentials), settings, clock, Entropy::seeded(1));
+    let client = Client::new(
+        Arc::clone(&fake),
+        Some(credentials),
+        settings,
+        rest(clock),
+        clock,
+        Entropy::seeded(1),
+    );
     client.milestones("football_game", Timestamp::from_secs(1_700_000_000)).await.unwrap();
     let request = fake.sent().remove(0);
     assert_eq!(
@@ -188,8 +203,14 @@ async fn without_a_key_the_public_is_read_and_nothing_is_sent() {
     let fake = Arc::new(Fake::default());
     fake.json("GET /exchange/status", r#"{"exchange_active":true,"trading_active":true}"#);
     let clock = Clock::simulated(Timestamp::from_secs(1));
-    let client =
-        Client::new(Arc::clone(&fake), None, Settings::default(), clock, Entropy::seeded(1));
+    let client = Client::new(
+        Arc::clone(&fake),
+        None,
+        Settings::default(),
+        rest(clock),
+        clock,
+        Entropy::seeded(1),
+    );
     client.exchange_status().await.unwrap();
     assert!(fake.sent()[0].signed.is_none());
 }
@@ -213,4 +234,28 @@ async fn trades_come_oldest_first_without_block_trades() {
     let trades = client(&fake).trades(Some("M"), Timestamp::EPOCH).await.unwrap();
     let ids: Vec<_> = trades.iter().map(|trade| &*trade.trade_id).collect();
     assert_eq!(ids, ["a", "c"]);
+}
+
+/// The health of an API that answers.
+pub(crate) fn rest(clock: Clock) -> Arc<Stream> {
+    Streams::new(clock, Entropy::seeded(1)).open("kalshi rest", Settings::default().policy())
+}
+
+#[tokio::test]
+async fn an_api_that_keeps_failing_is_left_alone_and_cancels_go_out_all_the_same() {
+    let fake = Arc::new(Fake::default());
+    let client = client(&fake);
+    fake.on("GET /exchange/status", status(503, "down"));
+    for _ in 0..3 {
+        client.exchange_status().await.unwrap_err();
+    }
+    assert_eq!(fake.calls().len(), 5, "the breaker opens at the fifth failure");
+    assert!(matches!(client.exchange_status().await, Err(CallError::LeftAlone(_))));
+    let placed = client.place(super::orders::tests::place()).await;
+    assert!(matches!(placed, PlaceOutcome::NotSent { .. }), "{placed:?}");
+    assert_eq!(fake.calls().len(), 5);
+    assert_eq!(client.cancel(super::orders::tests::cancel()).await, CancelOutcome::NotFound);
+    assert_eq!(fake.calls().len(), 6);
+    // The cancel was answered: the API is there.
+    assert!(!matches!(client.exchange_status().await, Err(CallError::LeftAlone(_))));
 }

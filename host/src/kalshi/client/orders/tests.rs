@@ -9,7 +9,7 @@ use crate::model::TimeInForce;
 
 const CREATE: &str = "POST /portfolio/events/orders";
 
-fn place() -> PlaceRequest {
+pub(in crate::kalshi::client) fn place() -> PlaceRequest {
     PlaceRequest {
         client_order_id: ClientOrderId::from("hp-1"),
         ticker: "M".into(),
@@ -23,7 +23,7 @@ fn place() -> PlaceRequest {
     }
 }
 
-fn cancel() -> CancelRequest {
+pub(in crate::kalshi::client) fn cancel() -> CancelRequest {
     CancelRequest {
         venue_order_id: VenueOrderId::from("o1"),
         ticker: "M".into(),
