@@ -188,11 +188,11 @@ pub struct Delta<'a> {
     /// The market.
     #[serde(borrow)]
     pub market_ticker: Cow<'a, str>,
-    price_dollars: Price,
-    delta_fp: Quantity,
-    side: Leg,
+    pub(super) price_dollars: Price,
+    pub(super) delta_fp: Quantity,
+    pub(super) side: Leg,
     #[serde(default)]
-    ts_ms: Lenient,
+    pub(super) ts_ms: Lenient,
 }
 
 impl Delta<'_> {

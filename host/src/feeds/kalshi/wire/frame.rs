@@ -10,6 +10,7 @@ use super::body::{
     Delta, EventCreated, EventFees, Failure, GroupUpdate, Lifecycle, OkBody, Position, Snapshot,
     Statistics, SubscribedBody, Trade,
 };
+use super::quick;
 use crate::kalshi::wire::Lenient;
 use crate::kalshi::wire::order::{Fill, Order};
 
@@ -103,6 +104,11 @@ pub enum WireError {
 /// # Errors
 /// When the text is no frame, or its body not what its type says.
 pub fn parse(text: &str) -> Result<Frame<'_>, WireError> {
+    quick::delta(text).map_or_else(|| parse_in_full(text), Ok)
+}
+
+/// [`parse`], whatever the frame.
+pub(super) fn parse_in_full(text: &str) -> Result<Frame<'_>, WireError> {
     let failed = match pass(text, None) {
         Ok(Envelope { header, kind: Some(_), body: Some(body), .. }) => {
             return Ok(Frame { header, body });

@@ -1,6 +1,7 @@
 //! Frames of Kalshi's WebSocket.
 //!
-//! One pass over the text: the type stands before the body, so the body is read straight into
+//! Changes of books, which come most, have a reader of their own (`quick`). For all else one pass
+//! over the text: the type stands before the body, so the body is read straight into
 //! what it is. Where a peer writes the body first, the text is read twice. What is not known is
 //! ignored (fields) or named (types); a body that cannot be read leaves the frame's number
 //! readable, so that its loss is known. Source: Kalshi, AsyncAPI; `kalshi.md` of the project.
@@ -11,6 +12,7 @@
 mod body;
 mod command;
 mod frame;
+mod quick;
 
 pub use body::{
     Delta, EventCreated, EventFees, Failure, GroupUpdate, Leg, Lifecycle, LifecycleStep, NoScale,
