@@ -25,6 +25,8 @@ pub enum Method {
     Get,
     /// Makes.
     Post,
+    /// Changes.
+    Put,
     /// Cancels.
     Delete,
 }
@@ -36,6 +38,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
@@ -142,6 +145,7 @@ impl Transport for HttpTransport {
         let method = match method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
         let mut headers = HeaderMap::with_capacity(8);

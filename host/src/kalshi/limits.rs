@@ -89,13 +89,17 @@ pub enum Bill {
     },
     /// A new order: leaves the reserve alone.
     Order {
-        /// The shard; less than 0: routed by the exchange.
+        /// The shard; less than 0: routed by the exchange. Of a batch: 0.
         shard: i32,
+        /// How many.
+        count: u32,
     },
     /// A cancel: may use everything.
     Cancel {
-        /// The shard; less than 0: routed by the exchange.
+        /// The shard; less than 0: routed by the exchange. Of a batch: 0.
         shard: i32,
+        /// How many.
+        count: u32,
     },
 }
 
@@ -164,8 +168,10 @@ impl Limits {
                     Some(wait) => Err(wait),
                 };
             }
-            Bill::Order { shard } => (shard, self.costs.create, self.cancel_reserve),
-            Bill::Cancel { shard } => (shard, self.costs.cancel, 0),
+            Bill::Order { shard, count } => {
+                (shard, self.costs.create.saturating_mul(count), self.cancel_reserve)
+            }
+            Bill::Cancel { shard, count } => (shard, self.costs.cancel.saturating_mul(count), 0),
         };
         let billed = self.billed(shard, now);
         let mut wait = None;
@@ -194,7 +200,7 @@ impl Limits {
                 self.read.refill(now);
                 self.read.parts = 0;
             }
-            Bill::Order { shard } | Bill::Cancel { shard } => {
+            Bill::Order { shard, .. } | Bill::Cancel { shard, .. } => {
                 for shard in self.billed(shard, now) {
                     if let Some(bucket) = self.writes.get_mut(&shard) {
                         bucket.refill(now);
@@ -261,8 +267,8 @@ mod tests {
     #[test]
     fn orders_stop_at_the_reserve_and_cancels_go_on() {
         let mut limits = Limits::basic(at(0), RESERVE);
-        let order = Bill::Order { shard: 0 };
-        let cancel = Bill::Cancel { shard: 0 };
+        let order = Bill::Order { shard: 0, count: 1 };
+        let cancel = Bill::Cancel { shard: 0, count: 1 };
         for _ in 0..8 {
             assert_eq!(limits.take(order, at(0)), Ok(()));
         }
@@ -278,13 +284,13 @@ mod tests {
     fn each_shard_has_a_bucket_of_its_own_and_routed_writes_are_billed_to_all() {
         let mut limits = Limits::basic(at(0), 0);
         for _ in 0..10 {
-            assert_eq!(limits.take(Bill::Order { shard: 3 }, at(0)), Ok(()));
+            assert_eq!(limits.take(Bill::Order { shard: 3, count: 1 }, at(0)), Ok(()));
         }
-        assert!(limits.take(Bill::Order { shard: 3 }, at(0)).is_err());
-        assert_eq!(limits.take(Bill::Order { shard: 0 }, at(0)), Ok(()));
-        assert!(limits.take(Bill::Order { shard: -1 }, at(0)).is_err());
-        assert_eq!(limits.take(Bill::Order { shard: -1 }, at(100)), Ok(()));
-        assert!(limits.take(Bill::Order { shard: 3 }, at(100)).is_err());
+        assert!(limits.take(Bill::Order { shard: 3, count: 1 }, at(0)).is_err());
+        assert_eq!(limits.take(Bill::Order { shard: 0, count: 1 }, at(0)), Ok(()));
+        assert!(limits.take(Bill::Order { shard: -1, count: 1 }, at(0)).is_err());
+        assert_eq!(limits.take(Bill::Order { shard: -1, count: 1 }, at(100)), Ok(()));
+        assert!(limits.take(Bill::Order { shard: 3, count: 1 }, at(100)).is_err());
     }
 
     #[test]
@@ -315,10 +321,10 @@ mod tests {
         limits.update_costs(&costs);
         assert_eq!(limits.costs(), Costs { order_read: 4, read: 10, create: 10, cancel: 3 });
         for _ in 0..10 {
-            assert_eq!(limits.take(Bill::Order { shard: 0 }, at(0)), Ok(()));
+            assert_eq!(limits.take(Bill::Order { shard: 0, count: 1 }, at(0)), Ok(()));
         }
         assert_eq!(
-            limits.take(Bill::Order { shard: 0 }, at(0)).unwrap_err(),
+            limits.take(Bill::Order { shard: 0, count: 1 }, at(0)).unwrap_err(),
             Duration::from_nanos(8_333_334)
         );
     }
@@ -333,8 +339,8 @@ mod tests {
 
     fn bill() -> impl Strategy<Value = Bill> {
         prop_oneof![
-            (-1_i32..4).prop_map(|shard| Bill::Order { shard }),
-            (-1_i32..4).prop_map(|shard| Bill::Cancel { shard }),
+            (-1_i32..4, 1_u32..4).prop_map(|(shard, count)| Bill::Order { shard, count }),
+            (-1_i32..4, 1_u32..9).prop_map(|(shard, count)| Bill::Cancel { shard, count }),
         ]
     }
 
@@ -354,8 +360,8 @@ mod tests {
                 match limits.take(bill, at(now)) {
                     Ok(()) => {
                         let (shard, tokens) = match bill {
-                            Bill::Order { shard } => (shard, 10),
-                            Bill::Cancel { shard } => (shard, 2),
+                            Bill::Order { shard, count } => (shard, 10 * u64::from(count)),
+                            Bill::Cancel { shard, count } => (shard, 2 * u64::from(count)),
                             Bill::Read { .. } => unreachable!(),
                         };
                         for known in limits.writes.keys() {

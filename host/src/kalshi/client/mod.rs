@@ -3,20 +3,29 @@
 //! - here: how a call is signed, paced, sent, and for reads tried again.
 //! - [`markets`]: what is public: markets, events, series, milestones, trades.
 //! - [`schedule`]: when the exchange is there.
-//! - [`orders`]: the desk's [`Venue`](crate::desk::venue::Venue).
+//! - [`venue`]: the desk's [`Venue`](crate::desk::venue::Venue).
+//! - [`orders`], [`groups`], [`portfolio`]: what a trading account can do beyond that.
+//! - [`written`]: what the answer to a write proves.
 //! - [`upkeep`]: what runs beside the calls: ready signatures, warm connections, limits.
 
+mod groups;
 mod markets;
 mod orders;
+mod portfolio;
 mod query;
 mod ready;
 mod schedule;
 mod upkeep;
+mod venue;
+mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use groups::OrderGroup;
 use hotpit_rt::{Backoff, Clock, Entropy};
+pub use orders::{AmendRequest, Amended, Decreased};
+pub use portfolio::Settlement;
 pub use query::Query;
 use serde::de::DeserializeOwned;
 
@@ -28,6 +37,7 @@ use super::settings::Settings;
 use super::wire::error::{Refusal, shown};
 use crate::desk::venue::ReadError;
 use crate::streams::Stream;
+pub use written::Written;
 
 /// Where an order is placed: the one path whose signature is kept ready.
 const ORDERS: &str = "/portfolio/events/orders";

@@ -1,319 +1,222 @@
-//! The desk's [`Venue`]: orders, cancels, and what the exchange says of our account.
-//!
-//! What it promises: an outcome other than unknown is proved by the exchange's own words, and an
-//! order or cancel is sent once per call.
+//! Orders, beyond what the desk sends: changes of one, many at once, all. Every write names its
+//! shard; an order's id alone does not.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use hotpit_units::{Dollars, Timestamp};
-use serde::Deserialize;
+use hotpit_units::{Price, Quantity, Side};
+use serde::{Deserialize, Serialize};
 
 use super::query::encoded;
-use super::ready::SignedBy;
-use super::{CallError, Client, ORDERS, Query, decode};
-use crate::desk::venue::{
-    AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
-};
-use crate::kalshi::http::{Method, Request, Response, Transport, TransportError};
+use super::venue::{canceled_item, placed_item};
+use super::written::{Write, Written};
+use super::{CallError, Client, ORDERS, Query};
+use crate::desk::venue::{CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest};
+use crate::kalshi::http::{Method, Transport};
 use crate::kalshi::limits::Bill;
-use crate::kalshi::wire::account::{Balance, Position};
-use crate::kalshi::wire::error::{Refusal, shown};
-use crate::kalshi::wire::or_default;
-use crate::kalshi::wire::order::{CreateOrder, Fill, Order, OrderCanceled, OrderCreated};
-use crate::model::{ClientOrderId, VenueFill, VenueOrder, VenueOrderId, VenuePosition};
+use crate::kalshi::wire::order::{BatchAnswer, CreateOrder, Order};
+use crate::model::{ClientOrderId, VenueOrder, VenueOrderId};
 
-/// How far before an order was placed a search for it begins: our clock and the exchange's may
-/// differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// A change of a working order. The order keeps its place in the queue only where its price stays
+/// and it does not grow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmendRequest {
+    /// The exchange's name for the order.
+    pub venue_order_id: VenueOrderId,
+    /// The market.
+    pub ticker: String,
+    /// The shard of the market.
+    pub exchange_index: i32,
+    /// The side of the order, which stays.
+    pub side: Side,
+    /// The new limit.
+    pub price: Price,
+    /// The new total: what is filled already and what is to work.
+    pub quantity: Quantity,
+}
 
-/// The most items of a page. Kalshi: 1,000 for orders, fills and positions.
-const PAGE: u32 = 1_000;
-
-#[derive(Deserialize)]
-struct OrdersPage {
-    #[serde(deserialize_with = "or_default")]
-    orders: Vec<Order>,
+/// What an amend did. Kalshi, `AmendOrderV2Response`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Amended {
+    /// The exchange's name for the order, which may be a new one.
+    pub order_id: String,
+    /// Still working; none: unchanged.
     #[serde(default)]
-    cursor: Option<String>,
+    pub remaining_count: Option<Quantity>,
+    /// Filled by the amend; none: nothing.
+    #[serde(default)]
+    pub fill_count: Option<Quantity>,
+}
+
+/// What a decrease left. Kalshi, `DecreaseOrderV2Response`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Decreased {
+    /// The exchange's name for the order.
+    pub order_id: String,
+    /// Still working.
+    pub remaining_count: Quantity,
+}
+
+#[derive(Serialize)]
+struct AmendOrder<'a> {
+    ticker: &'a str,
+    side: Side,
+    price: Price,
+    count: Quantity,
+    exchange_index: i32,
+}
+
+#[derive(Serialize)]
+struct DecreaseOrder<'a> {
+    reduce_to: Quantity,
+    exchange_index: i32,
+    market_ticker: &'a str,
+}
+
+#[derive(Serialize)]
+struct Batch<I> {
+    orders: Vec<I>,
+}
+
+#[derive(Serialize)]
+struct CancelItem<'a> {
+    order_id: &'a str,
+    exchange_index: i32,
+    market_ticker: &'a str,
 }
 
 #[derive(Deserialize)]
-struct FillsPage {
-    #[serde(deserialize_with = "or_default")]
-    fills: Vec<Fill>,
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PositionsPage {
-    #[serde(deserialize_with = "or_default")]
-    market_positions: Vec<Position>,
-    #[serde(default)]
-    cursor: Option<String>,
+struct OrderAnswer {
+    order: Order,
 }
 
 impl<T: Transport> Client<T> {
-    /// `GET /portfolio/orders`, every page.
-    async fn orders(&self, query: Query) -> Result<Vec<VenueOrder>, CallError> {
-        let mut orders = Vec::new();
-        self.get_pages("/portfolio/orders", query.with("limit", PAGE), |page: OrdersPage| {
-            orders.extend(page.orders);
-            page.cursor
-        })
-        .await?;
-        orders.into_iter().map(|order| VenueOrder::try_from(order).map_err(unreadable)).collect()
+    /// `GET /portfolio/orders/{order_id}`.
+    ///
+    /// # Errors
+    /// When there is no such order, or it cannot be read.
+    pub async fn order(&self, id: &VenueOrderId) -> Result<VenueOrder, CallError> {
+        let path = format!("/portfolio/orders/{}", encoded(id.as_str()));
+        let answer: OrderAnswer = self.get(&path, &Query::new()).await?;
+        VenueOrder::try_from(answer.order).map_err(super::venue::unreadable)
     }
 
-    /// `GET /portfolio/fills` since a time, every page.
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, CallError> {
-        let query = Query::new().with("min_ts", since.as_secs()).with("limit", PAGE);
-        let mut fills = Vec::new();
-        self.get_pages("/portfolio/fills", query, |page: FillsPage| {
-            fills.extend(page.fills);
-            page.cursor
-        })
-        .await?;
-        fills.into_iter().map(|fill| VenueFill::try_from(fill).map_err(unreadable)).collect()
-    }
-
-    /// `GET /portfolio/positions` in markets that are not settled, every page.
-    async fn positions(&self) -> Result<Vec<VenuePosition>, CallError> {
-        let query = Query::new().with("count_filter", "position").with("limit", PAGE);
-        let mut positions = Vec::new();
-        self.get_pages("/portfolio/positions", query, |page: PositionsPage| {
-            positions.extend(page.market_positions.into_iter().map(VenuePosition::from));
-            page.cursor
-        })
-        .await?;
-        Ok(positions)
-    }
-
-    /// `GET /portfolio/balance`: free cash on each shard.
-    async fn balances(&self) -> Result<BTreeMap<i32, Dollars>, CallError> {
-        let balance: Balance = self.get("/portfolio/balance", &Query::new()).await?;
-        balance.by_shard().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
-    }
-
-    /// The request for an order: what stands between a decision and the socket, so nothing here
-    /// waits if the ready signature is fresh.
-    async fn order_request(
-        &self,
-        request: &PlaceRequest,
-    ) -> Result<(Request, SignedBy), CallError> {
-        let path = format!("{}{ORDERS}", self.base);
-        let age = self.settings.signature_max_age();
-        let (signed, by) = match self.ready.get(self.clock.now(), age) {
-            Some(signed) => (signed, SignedBy::Ready),
-            None => {
-                let signed = self.sign(Method::Post, &path).await?.ok_or(CallError::NoKey)?;
-                (signed, SignedBy::Itself)
-            }
+    /// `POST /portfolio/events/orders/{order_id}/amend`.
+    pub async fn amend(&self, request: &AmendRequest) -> Written<Amended> {
+        let path = format!("{ORDERS}/{}/amend", encoded(request.venue_order_id.as_str()));
+        let body = AmendOrder {
+            ticker: &request.ticker,
+            side: request.side,
+            price: request.price,
+            count: request.quantity,
+            exchange_index: request.exchange_index,
         };
-        let body = serde_json::to_vec(&CreateOrder::new(request))
-            .map_err(|error| unreadable(error.to_string()))?;
-        let request = Request {
-            method: Method::Post,
-            path,
-            query: String::new(),
-            signed: Some(signed),
-            body: Some(body),
-            timeout: self.settings.order_timeout(),
-        };
-        Ok((request, by))
+        let bill = Bill::Order { shard: request.exchange_index, count: 1 };
+        self.post(&path, &body, bill).await
     }
 
-    async fn cancel_request(&self, cancel: &CancelRequest) -> Result<Request, CallError> {
-        let id = encoded(cancel.venue_order_id.as_str());
-        let path = format!("{}{ORDERS}/{id}", self.base);
-        let signed = self.sign(Method::Delete, &path).await?.ok_or(CallError::NoKey)?;
-        let query = Query::new()
-            .with("exchange_index", cancel.exchange_index)
-            .with("market_ticker", &cancel.ticker);
-        Ok(Request {
+    /// `POST /portfolio/events/orders/{order_id}/decrease` down to `rest`. The order keeps its
+    /// place in the queue.
+    pub async fn decrease(&self, order: &CancelRequest, rest: Quantity) -> Written<Decreased> {
+        let path = format!("{ORDERS}/{}/decrease", encoded(order.venue_order_id.as_str()));
+        let body = DecreaseOrder {
+            reduce_to: rest,
+            exchange_index: order.exchange_index,
+            market_ticker: &order.ticker,
+        };
+        self.post(&path, &body, Bill::Order { shard: order.exchange_index, count: 1 }).await
+    }
+
+    /// `POST /portfolio/events/orders/batched`: an outcome for each, in order. A batch is billed
+    /// to the bucket of shard 0, whatever the shards of its orders, and has to fit into it at once.
+    pub async fn place_batch(&self, requests: &[PlaceRequest]) -> Vec<PlaceOutcome> {
+        let body = Batch { orders: requests.iter().map(CreateOrder::new).collect() };
+        let bill = Bill::Order { shard: 0, count: count(requests) };
+        let written = self.post(&format!("{ORDERS}/batched"), &body, bill).await;
+        let name = |request: &PlaceRequest| request.client_order_id.as_str().to_owned();
+        self.items(written, requests, |request, answer: &BatchAnswer| {
+            answer.client_order_id.as_deref() == Some(&name(request))
+        })
+        .into_iter()
+        .map(placed_item)
+        .collect()
+    }
+
+    /// `DELETE /portfolio/events/orders/batched`: an outcome for each, in order. Billed as
+    /// [`place_batch`](Self::place_batch) is.
+    pub async fn cancel_batch(&self, requests: &[CancelRequest]) -> Vec<CancelOutcome> {
+        let orders = requests.iter().map(|request| CancelItem {
+            order_id: request.venue_order_id.as_str(),
+            exchange_index: request.exchange_index,
+            market_ticker: &request.ticker,
+        });
+        let body = Batch { orders: orders.collect() };
+        let write = Write {
             method: Method::Delete,
-            path,
-            query: query.as_str().to_owned(),
-            signed: Some(signed),
-            body: None,
-            timeout: self.settings.order_timeout(),
+            path: &format!("{ORDERS}/batched"),
+            query: Query::new(),
+            body: Some(&body),
+            bill: Bill::Cancel { shard: 0, count: count(requests) },
+        };
+        let written = self.write(write).await;
+        self.items(written, requests, |request, answer: &BatchAnswer| {
+            answer.order_id.as_deref() == Some(request.venue_order_id.as_str())
+        })
+        .into_iter()
+        .map(canceled_item)
+        .collect()
+    }
+
+    /// `DELETE /portfolio/events/orders`: cancels every order of the account. Orders that are
+    /// placed within the minute after it may be canceled too.
+    pub async fn cancel_all(&self) -> Written<Vec<ClientOrderId>> {
+        let write = Write {
+            method: Method::Delete,
+            path: ORDERS,
+            query: Query::new(),
+            body: None::<&()>,
+            bill: Bill::Cancel { shard: 0, count: 1 },
+        };
+        self.write(write).await.map(|answer: Batched| {
+            let names = answer.orders.into_iter().filter_map(|order| order.client_order_id);
+            names.map(ClientOrderId::from).collect()
         })
     }
-}
 
-impl<T: Transport> Venue for Client<T> {
-    async fn place(&self, request: PlaceRequest) -> PlaceOutcome {
-        if self.credentials.is_none() {
-            return PlaceOutcome::NotSent { reason: CallError::NoKey.to_string() };
-        }
-        if self.stream.is_left_alone() {
-            let reason = "not sent: the API keeps failing".to_owned();
-            return PlaceOutcome::NotSent { reason };
-        }
-        let bill = Bill::Order { shard: request.exchange_index };
-        let taken = self.limits().take(bill, self.clock.now());
-        if let Err(wait) = taken {
-            return PlaceOutcome::NotSent { reason: CallError::RateLimited(wait).to_string() };
-        }
-        let (request, signed_by) = match self.order_request(&request).await {
-            Ok(request) => request,
-            Err(error) => return PlaceOutcome::NotSent { reason: error.to_string() },
-        };
-        match self.send(request, bill).await {
-            Ok(response) => {
-                self.ready.answered(response.status, signed_by);
-                placed(&response)
-            }
-            Err(TransportError::NotSent(reason)) => PlaceOutcome::NotSent { reason },
-            Err(error @ TransportError::NoAnswer(_)) => {
-                PlaceOutcome::Unknown { reason: error.to_string() }
-            }
-        }
-    }
-
-    async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
-        let unknown = |reason: String| CancelOutcome::Unknown { reason };
-        let bill = Bill::Cancel { shard: request.exchange_index };
-        let wait = Duration::from_millis(self.settings.cancel_wait_ms);
-        if let Err(error) = self.pace(bill, wait).await {
-            return unknown(error.to_string());
-        }
-        let request = match self.cancel_request(&request).await {
-            Ok(request) => request,
-            Err(error) => return unknown(error.to_string()),
-        };
-        // Cancels are sent whatever the API's health: nothing is worse than one that was not tried.
-        match self.send(request, bill).await {
-            Ok(response) => canceled(&response),
-            Err(error) => unknown(error.to_string()),
-        }
-    }
-
-    async fn find(
+    async fn post<B: Serialize + Sync, R: serde::de::DeserializeOwned>(
         &self,
-        client_order_id: &ClientOrderId,
-        ticker: &str,
-        placed_at: Timestamp,
-    ) -> Result<Option<VenueOrder>, ReadError> {
-        let since = placed_at.as_secs().saturating_sub(CLOCK_SKEW.as_secs());
-        let query = || Query::new().with("ticker", ticker).with("min_ts", since);
-        let queries = [None, Some("resting"), Some("executed"), Some("canceled")]
-            .map(|status| query().with_some("status", status));
-        // Without a status every order should be listed. That an order does not exist is worth
-        // more proof than that: it frees what was reserved for it.
-        for query in queries {
-            let orders =
-                self.orders(query).await.map_err(|error| error.of("GET /portfolio/orders"))?;
-            let found = orders
-                .into_iter()
-                .find(|order| order.client_order_id.as_ref() == Some(client_order_id));
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
+        path: &str,
+        body: &B,
+        bill: Bill,
+    ) -> Written<R> {
+        let (method, query) = (Method::Post, Query::new());
+        self.write(Write { method, path, query, body: Some(body), bill }).await
     }
 
-    async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
-        let requested_at = self.clock.now();
-        // In this order: an order that is filled while we read is missing from the orders, and
-        // its fill then stands in what is read after them.
-        let resting = self
-            .orders(Query::new().with("status", "resting"))
-            .await
-            .map_err(|error| error.of("GET /portfolio/orders"))?;
-        let fills =
-            self.fills(fills_since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
-        let positions =
-            self.positions().await.map_err(|error| error.of("GET /portfolio/positions"))?;
-        let balances = self.balances().await.map_err(|error| error.of("GET /portfolio/balance"))?;
-        Ok(AccountSnapshot { requested_at, resting, fills, positions, balances })
-    }
-}
-
-fn unreadable(reason: String) -> CallError {
-    CallError::Unreadable { status: 200, reason, body: String::new() }
-}
-
-/// The codes of a 409 that is no duplicate: a fill-or-kill order found too little to fill it.
-const FILL_OR_KILL_FAILED: [&str; 2] =
-    ["fill_or_kill_insufficient_resting_volume", "FOK_INSUFFICIENT_VOLUME"];
-
-/// What the answer to an order proves.
-fn placed(response: &Response) -> PlaceOutcome {
-    let Response { status, body } = response;
-    match *status {
-        // Refused before it was looked at.
-        429 => PlaceOutcome::NotSent { reason: format!("status 429: {}", Refusal::read(body)) },
-        409 => {
-            let refusal = Refusal::read(body);
-            match refusal.code() {
-                Some(code) if FILL_OR_KILL_FAILED.contains(&code) => {
-                    PlaceOutcome::Rejected { reason: refusal.to_string() }
+    /// What the answer to a batch says of each request: by name, and not by place.
+    fn items<I>(
+        &self,
+        written: Written<Batched>,
+        requests: &[I],
+        is_of: impl Fn(&I, &BatchAnswer) -> bool,
+    ) -> Vec<Written<BatchAnswer>> {
+        let one = |request: &I| match &written {
+            Written::Done(batch) => {
+                match batch.orders.iter().find(|answer| is_of(request, answer)) {
+                    Some(answer) => Written::Done(answer.clone()),
+                    None => Written::Unknown { reason: "the answer does not name it".to_owned() },
                 }
-                // A duplicate most likely; and whatever else it is, asking settles it.
-                Some(_) | None => PlaceOutcome::Duplicate,
             }
-        }
-        _ => match decode::<OrderCreated>(response) {
-            Ok(created) if !created.order_id.is_empty() => PlaceOutcome::Accepted {
-                venue_order_id: VenueOrderId::from(created.order_id),
-                filled: created.fill_count,
-                remaining: created.remaining_count,
-            },
-            Ok(_) => PlaceOutcome::Unknown { reason: format!("no order id: {}", shown(body)) },
-            Err(error) => match proof(&error) {
-                Some(reason) => PlaceOutcome::Rejected { reason },
-                None => PlaceOutcome::Unknown { reason: error.to_string() },
-            },
-        },
+            Written::Refused { reason } => Written::Refused { reason: reason.clone() },
+            Written::NotSent { reason } => Written::NotSent { reason: reason.clone() },
+            Written::Unknown { reason } => Written::Unknown { reason: reason.clone() },
+        };
+        requests.iter().map(one).collect()
     }
 }
 
-/// What the answer to a cancel proves.
-fn canceled(response: &Response) -> CancelOutcome {
-    let error = match decode::<OrderCanceled>(response) {
-        Ok(canceled) => return CancelOutcome::Canceled { reduced_by: canceled.reduced_by },
-        Err(error) => error,
-    };
-    let is_not_found = match &error {
-        CallError::NotFound(refusal) => refusal.is_proof(),
-        CallError::Refused { refusal, .. } => {
-            refusal.code().is_some_and(|code| code.eq_ignore_ascii_case("not_found"))
-        }
-        _ => false,
-    };
-    match proof(&error) {
-        Some(_) if is_not_found => CancelOutcome::NotFound,
-        Some(reason) => CancelOutcome::Refused { reason },
-        None => CancelOutcome::Unknown { reason: error.to_string() },
-    }
+#[derive(Deserialize)]
+struct Batched {
+    orders: Vec<BatchAnswer>,
 }
 
-/// The exchange's own words, if they prove that it did not do what it was asked: an error of its
-/// own in a 4xx, or with a code in a success. 408, 425 and 429 speak of the request's way, not
-/// of its end; so does anything that is not the exchange's own.
-fn proof(error: &CallError) -> Option<String> {
-    let (status, refusal) = match error {
-        CallError::NotFound(refusal) => (404, refusal),
-        CallError::Refused { status, refusal } => (*status, refusal),
-        CallError::Transport(_)
-        | CallError::Unreadable { .. }
-        | CallError::RateLimited(_)
-        | CallError::LeftAlone(_)
-        | CallError::NoKey
-        | CallError::Signing(_)
-        | CallError::Endless(_) => return None,
-    };
-    let proves = match status {
-        408 | 425 | 429 => false,
-        200..300 => refusal.code().is_some(),
-        400..500 => true,
-        _ => false,
-    };
-    (proves && refusal.is_proof()).then(|| refusal.to_string())
+fn count<I>(requests: &[I]) -> u32 {
+    u32::try_from(requests.len()).unwrap_or(u32::MAX)
 }
-
-#[cfg(test)]
-pub(super) mod tests;

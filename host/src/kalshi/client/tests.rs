@@ -251,10 +251,10 @@ async fn an_api_that_keeps_failing_is_left_alone_and_cancels_go_out_all_the_same
     }
     assert_eq!(fake.calls().len(), 5, "the breaker opens at the fifth failure");
     assert!(matches!(client.exchange_status().await, Err(CallError::LeftAlone(_))));
-    let placed = client.place(super::orders::tests::place()).await;
+    let placed = client.place(super::venue::tests::place()).await;
     assert!(matches!(placed, PlaceOutcome::NotSent { .. }), "{placed:?}");
     assert_eq!(fake.calls().len(), 5);
-    assert_eq!(client.cancel(super::orders::tests::cancel()).await, CancelOutcome::NotFound);
+    assert_eq!(client.cancel(super::venue::tests::cancel()).await, CancelOutcome::NotFound);
     assert_eq!(fake.calls().len(), 6);
     // The cancel was answered: the API is there.
     assert!(!matches!(client.exchange_status().await, Err(CallError::LeftAlone(_))));

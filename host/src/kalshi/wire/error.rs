@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The most characters of an answer that are shown.
@@ -101,6 +101,14 @@ impl Refusal {
             Self::Said { code, .. } if !code.is_empty() => Some(code),
             Self::Said { .. } | Self::Other(_) => None,
         }
+    }
+}
+
+/// As an item of a batch has it.
+impl<'de> Deserialize<'de> for Refusal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Self::read(value.to_string().as_bytes()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::error::Refusal;
 use super::{Lenient, rfc3339, side};
 use crate::desk::venue::PlaceRequest;
 use crate::model::{
@@ -65,6 +66,30 @@ pub struct OrderCreated {
 pub struct OrderCanceled {
     /// What was left; zero: the order was filled already.
     pub reduced_by: Quantity,
+}
+
+/// One of the answers to a batch: of an order that was placed, or of one that was canceled.
+/// Kalshi, `BatchCreateOrdersV2Response` and `BatchCancelOrdersV2Response`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BatchAnswer {
+    /// The exchange's name for the order.
+    #[serde(default)]
+    pub order_id: Option<String>,
+    /// Ours.
+    #[serde(default)]
+    pub client_order_id: Option<String>,
+    /// Filled at once.
+    #[serde(default)]
+    pub fill_count: Option<Quantity>,
+    /// Still working.
+    #[serde(default)]
+    pub remaining_count: Option<Quantity>,
+    /// What a cancel took away.
+    #[serde(default)]
+    pub reduced_by: Option<Quantity>,
+    /// Why it was not done.
+    #[serde(default)]
+    pub error: Option<Refusal>,
 }
 
 /// An order of `GET /portfolio/orders` or of a `user_order` frame.

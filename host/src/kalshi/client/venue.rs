@@ -1,0 +1,349 @@
+//! The desk's [`Venue`]: orders, cancels, and what the exchange says of our account.
+//!
+//! What it promises: an outcome other than unknown is proved by the exchange's own words, and an
+//! order or cancel is sent once per call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hotpit_units::{Dollars, Timestamp};
+use serde::Deserialize;
+
+use super::query::encoded;
+use super::ready::SignedBy;
+use super::written::{Written, proof};
+use super::{CallError, Client, ORDERS, Query, decode};
+use crate::desk::venue::{
+    AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
+};
+use crate::kalshi::http::{Method, Request, Response, Transport, TransportError};
+use crate::kalshi::limits::Bill;
+use crate::kalshi::wire::account::{Balance, Position};
+use crate::kalshi::wire::error::{Refusal, shown};
+use crate::kalshi::wire::or_default;
+use crate::kalshi::wire::order::{
+    BatchAnswer, CreateOrder, Fill, Order, OrderCanceled, OrderCreated,
+};
+use crate::model::{ClientOrderId, VenueFill, VenueOrder, VenueOrderId, VenuePosition};
+
+/// How far before an order was placed a search for it begins: our clock and the exchange's may
+/// differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// The most items of a page. Kalshi: 1,000 for orders, fills and positions.
+const PAGE: u32 = 1_000;
+
+#[derive(Deserialize)]
+struct OrdersPage {
+    #[serde(deserialize_with = "or_default")]
+    orders: Vec<Order>,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FillsPage {
+    #[serde(deserialize_with = "or_default")]
+    fills: Vec<Fill>,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PositionsPage {
+    #[serde(deserialize_with = "or_default")]
+    market_positions: Vec<Position>,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+impl<T: Transport> Client<T> {
+    /// `GET /portfolio/orders`, every page.
+    async fn orders(&self, query: Query) -> Result<Vec<VenueOrder>, CallError> {
+        let mut orders = Vec::new();
+        self.get_pages("/portfolio/orders", query.with("limit", PAGE), |page: OrdersPage| {
+            orders.extend(page.orders);
+            page.cursor
+        })
+        .await?;
+        orders.into_iter().map(|order| VenueOrder::try_from(order).map_err(unreadable)).collect()
+    }
+
+    /// `GET /portfolio/fills` since a time, every page.
+    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, CallError> {
+        let query = Query::new().with("min_ts", since.as_secs()).with("limit", PAGE);
+        let mut fills = Vec::new();
+        self.get_pages("/portfolio/fills", query, |page: FillsPage| {
+            fills.extend(page.fills);
+            page.cursor
+        })
+        .await?;
+        fills.into_iter().map(|fill| VenueFill::try_from(fill).map_err(unreadable)).collect()
+    }
+
+    /// `GET /portfolio/positions` in markets that are not settled, every page.
+    async fn positions(&self) -> Result<Vec<VenuePosition>, CallError> {
+        let query = Query::new().with("count_filter", "position").with("limit", PAGE);
+        let mut positions = Vec::new();
+        self.get_pages("/portfolio/positions", query, |page: PositionsPage| {
+            positions.extend(page.market_positions.into_iter().map(VenuePosition::from));
+            page.cursor
+        })
+        .await?;
+        Ok(positions)
+    }
+
+    /// `GET /portfolio/balance`: free cash on each shard.
+    async fn balances(&self) -> Result<BTreeMap<i32, Dollars>, CallError> {
+        let balance: Balance = self.get("/portfolio/balance", &Query::new()).await?;
+        balance.by_shard().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
+    }
+
+    /// The request for an order: what stands between a decision and the socket, so nothing here
+    /// waits if the ready signature is fresh.
+    async fn order_request(
+        &self,
+        request: &PlaceRequest,
+    ) -> Result<(Request, SignedBy), CallError> {
+        let path = format!("{}{ORDERS}", self.base);
+        let age = self.settings.signature_max_age();
+        let (signed, by) = match self.ready.get(self.clock.now(), age) {
+            Some(signed) => (signed, SignedBy::Ready),
+            None => {
+                let signed = self.sign(Method::Post, &path).await?.ok_or(CallError::NoKey)?;
+                (signed, SignedBy::Itself)
+            }
+        };
+        let body = serde_json::to_vec(&CreateOrder::new(request))
+            .map_err(|error| unreadable(error.to_string()))?;
+        let request = Request {
+            method: Method::Post,
+            path,
+            query: String::new(),
+            signed: Some(signed),
+            body: Some(body),
+            timeout: self.settings.order_timeout(),
+        };
+        Ok((request, by))
+    }
+
+    async fn cancel_request(&self, cancel: &CancelRequest) -> Result<Request, CallError> {
+        let id = encoded(cancel.venue_order_id.as_str());
+        let path = format!("{}{ORDERS}/{id}", self.base);
+        let signed = self.sign(Method::Delete, &path).await?.ok_or(CallError::NoKey)?;
+        let query = Query::new()
+            .with("exchange_index", cancel.exchange_index)
+            .with("market_ticker", &cancel.ticker);
+        Ok(Request {
+            method: Method::Delete,
+            path,
+            query: query.as_str().to_owned(),
+            signed: Some(signed),
+            body: None,
+            timeout: self.settings.order_timeout(),
+        })
+    }
+}
+
+impl<T: Transport> Venue for Client<T> {
+    async fn place(&self, request: PlaceRequest) -> PlaceOutcome {
+        if self.credentials.is_none() {
+            return PlaceOutcome::NotSent { reason: CallError::NoKey.to_string() };
+        }
+        if self.stream.is_left_alone() {
+            let reason = "not sent: the API keeps failing".to_owned();
+            return PlaceOutcome::NotSent { reason };
+        }
+        let bill = Bill::Order { shard: request.exchange_index, count: 1 };
+        let taken = self.limits().take(bill, self.clock.now());
+        if let Err(wait) = taken {
+            return PlaceOutcome::NotSent { reason: CallError::RateLimited(wait).to_string() };
+        }
+        let (request, signed_by) = match self.order_request(&request).await {
+            Ok(request) => request,
+            Err(error) => return PlaceOutcome::NotSent { reason: error.to_string() },
+        };
+        match self.send(request, bill).await {
+            Ok(response) => {
+                self.ready.answered(response.status, signed_by);
+                placed(&response)
+            }
+            Err(TransportError::NotSent(reason)) => PlaceOutcome::NotSent { reason },
+            Err(error @ TransportError::NoAnswer(_)) => {
+                PlaceOutcome::Unknown { reason: error.to_string() }
+            }
+        }
+    }
+
+    async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
+        let unknown = |reason: String| CancelOutcome::Unknown { reason };
+        let bill = Bill::Cancel { shard: request.exchange_index, count: 1 };
+        let wait = Duration::from_millis(self.settings.cancel_wait_ms);
+        if let Err(error) = self.pace(bill, wait).await {
+            return unknown(error.to_string());
+        }
+        let request = match self.cancel_request(&request).await {
+            Ok(request) => request,
+            Err(error) => return unknown(error.to_string()),
+        };
+        // Cancels are sent whatever the API's health: nothing is worse than one that was not tried.
+        match self.send(request, bill).await {
+            Ok(response) => canceled(&response),
+            Err(error) => unknown(error.to_string()),
+        }
+    }
+
+    async fn find(
+        &self,
+        client_order_id: &ClientOrderId,
+        ticker: &str,
+        placed_at: Timestamp,
+    ) -> Result<Option<VenueOrder>, ReadError> {
+        let since = placed_at.as_secs().saturating_sub(CLOCK_SKEW.as_secs());
+        let query = || Query::new().with("ticker", ticker).with("min_ts", since);
+        let queries = [None, Some("resting"), Some("executed"), Some("canceled")]
+            .map(|status| query().with_some("status", status));
+        // Without a status every order should be listed. That an order does not exist is worth
+        // more proof than that: it frees what was reserved for it.
+        for query in queries {
+            let orders =
+                self.orders(query).await.map_err(|error| error.of("GET /portfolio/orders"))?;
+            let found = orders
+                .into_iter()
+                .find(|order| order.client_order_id.as_ref() == Some(client_order_id));
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+        let requested_at = self.clock.now();
+        // In this order: an order that is filled while we read is missing from the orders, and
+        // its fill then stands in what is read after them.
+        let resting = self
+            .orders(Query::new().with("status", "resting"))
+            .await
+            .map_err(|error| error.of("GET /portfolio/orders"))?;
+        let fills =
+            self.fills(fills_since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
+        let positions =
+            self.positions().await.map_err(|error| error.of("GET /portfolio/positions"))?;
+        let balances = self.balances().await.map_err(|error| error.of("GET /portfolio/balance"))?;
+        Ok(AccountSnapshot { requested_at, resting, fills, positions, balances })
+    }
+}
+
+pub(super) fn unreadable(reason: String) -> CallError {
+    CallError::Unreadable { status: 200, reason, body: String::new() }
+}
+
+/// The codes of a 409 that is no duplicate: a fill-or-kill order found too little to fill it.
+const FILL_OR_KILL_FAILED: [&str; 2] =
+    ["fill_or_kill_insufficient_resting_volume", "FOK_INSUFFICIENT_VOLUME"];
+
+/// What the answer to an order proves.
+fn placed(response: &Response) -> PlaceOutcome {
+    let Response { status, body } = response;
+    match *status {
+        // Refused before it was looked at.
+        429 => PlaceOutcome::NotSent { reason: format!("status 429: {}", Refusal::read(body)) },
+        409 => {
+            let refusal = Refusal::read(body);
+            match refusal.code() {
+                Some(code) if FILL_OR_KILL_FAILED.contains(&code) => {
+                    PlaceOutcome::Rejected { reason: refusal.to_string() }
+                }
+                // A duplicate most likely; and whatever else it is, asking settles it.
+                Some(_) | None => PlaceOutcome::Duplicate,
+            }
+        }
+        _ => match decode::<OrderCreated>(response) {
+            Ok(created) if !created.order_id.is_empty() => PlaceOutcome::Accepted {
+                venue_order_id: VenueOrderId::from(created.order_id),
+                filled: created.fill_count,
+                remaining: created.remaining_count,
+            },
+            Ok(_) => PlaceOutcome::Unknown { reason: format!("no order id: {}", shown(body)) },
+            Err(error) => match proof(&error) {
+                Some(reason) => PlaceOutcome::Rejected { reason },
+                None => PlaceOutcome::Unknown { reason: error.to_string() },
+            },
+        },
+    }
+}
+
+/// What the answer to a cancel proves.
+fn canceled(response: &Response) -> CancelOutcome {
+    let error = match decode::<OrderCanceled>(response) {
+        Ok(canceled) => return CancelOutcome::Canceled { reduced_by: canceled.reduced_by },
+        Err(error) => error,
+    };
+    let is_not_found = match &error {
+        CallError::NotFound(refusal) => refusal.is_proof(),
+        CallError::Refused { refusal, .. } => {
+            refusal.code().is_some_and(|code| code.eq_ignore_ascii_case("not_found"))
+        }
+        _ => false,
+    };
+    match proof(&error) {
+        Some(_) if is_not_found => CancelOutcome::NotFound,
+        Some(reason) => CancelOutcome::Refused { reason },
+        None => CancelOutcome::Unknown { reason: error.to_string() },
+    }
+}
+
+/// What the answer to an order of a batch proves.
+pub(super) fn placed_item(written: Written<BatchAnswer>) -> PlaceOutcome {
+    match written {
+        Written::Done(answer) => match answer.error {
+            None => match (answer.order_id, answer.fill_count, answer.remaining_count) {
+                (Some(id), Some(filled), Some(remaining)) if !id.is_empty() => {
+                    let venue_order_id = VenueOrderId::from(id);
+                    PlaceOutcome::Accepted { venue_order_id, filled, remaining }
+                }
+                _ => PlaceOutcome::Unknown { reason: "the answer has no order in it".to_owned() },
+            },
+            Some(refusal) => match refusal.code() {
+                // A duplicate: the one with this name exists.
+                Some(code) if code.eq_ignore_ascii_case("order_already_exists") => {
+                    PlaceOutcome::Duplicate
+                }
+                Some(_) if refusal.is_proof() => {
+                    PlaceOutcome::Rejected { reason: refusal.to_string() }
+                }
+                Some(_) | None => PlaceOutcome::Unknown { reason: refusal.to_string() },
+            },
+        },
+        Written::Refused { reason } => PlaceOutcome::Rejected { reason },
+        Written::NotSent { reason } => PlaceOutcome::NotSent { reason },
+        Written::Unknown { reason } => PlaceOutcome::Unknown { reason },
+    }
+}
+
+/// What the answer to a cancel of a batch proves.
+pub(super) fn canceled_item(written: Written<BatchAnswer>) -> CancelOutcome {
+    match written {
+        Written::Done(answer) => match (answer.error, answer.reduced_by) {
+            (None, Some(reduced_by)) => CancelOutcome::Canceled { reduced_by },
+            (None, None) => {
+                CancelOutcome::Unknown { reason: "the answer has no order in it".to_owned() }
+            }
+            (Some(refusal), _) => match refusal.code() {
+                Some(code) if code.eq_ignore_ascii_case("not_found") => CancelOutcome::NotFound,
+                Some(_) if refusal.is_proof() => {
+                    CancelOutcome::Refused { reason: refusal.to_string() }
+                }
+                Some(_) | None => CancelOutcome::Unknown { reason: refusal.to_string() },
+            },
+        },
+        Written::Refused { reason } => CancelOutcome::Refused { reason },
+        Written::NotSent { reason } | Written::Unknown { reason } => {
+            CancelOutcome::Unknown { reason }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
