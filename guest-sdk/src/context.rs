@@ -11,7 +11,7 @@ use crate::action::{Action, NewOrder, TimeInForce};
 use crate::event::Event;
 use crate::host::Host;
 use crate::ids::{GameId, MarketId, OrderId};
-use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Statistics};
+use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Situation, Statistics};
 use crate::sorted::Sorted;
 use crate::working::Working;
 
@@ -188,6 +188,23 @@ impl Context {
         let described = Rc::new(self.host.game(game)?);
         self.cache.borrow_mut().games.insert(game, Rc::clone(&described));
         Some(described)
+    }
+
+    /// What goes on in a game; none if the agent is not subscribed to it, or the scoreboard says
+    /// nothing at this moment. A [`Game`](crate::Game) event tells of its change.
+    ///
+    /// ```
+    /// use hotpit_agent::prelude::*;
+    ///
+    /// /// Whether the home team is about to score.
+    /// fn home_threatens(ctx: &Context, game: GameId) -> bool {
+    ///     let Some(situation) = ctx.situation(game) else { return false };
+    ///     situation.possession == Some(Possession::Home) && situation.red_zone == Some(true)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn situation(&self, game: GameId) -> Option<Situation> {
+        self.host.situation(game)
     }
 
     /// The game that a market is on; none where the host is not certain of one.

@@ -4,7 +4,7 @@
 use hotpit_units::Dollars;
 
 use crate::ids::{GameId, MarketId};
-use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Statistics};
+use crate::info::{GameInfo, Market, OpenOrder, OrderBook, Position, Situation, Statistics};
 
 /// What an agent can look up.
 pub(crate) trait Host {
@@ -14,6 +14,7 @@ pub(crate) trait Host {
     fn statistics(&self, market: MarketId) -> Option<Statistics>;
     fn games(&self) -> Vec<GameId>;
     fn game(&self, game: GameId) -> Option<GameInfo>;
+    fn situation(&self, game: GameId) -> Option<Situation>;
     fn game_of(&self, market: MarketId) -> Option<GameId>;
     fn position(&self, market: MarketId) -> Position;
     fn open_orders(&self) -> Vec<OpenOrder>;

@@ -119,8 +119,8 @@ pub use event::{Event, Fill, Game, Gap, Level, MarketChange, OrderUpdate, Quote,
 pub use hotpit_units::{Dollars, ParseDecimalError, Price, Quantity, Side, Timestamp};
 pub use ids::{GameId, MarketId, OrderId};
 pub use info::{
-    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, PriceGrid, PriceRange,
-    Statistics, Team,
+    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, Possession, PriceGrid,
+    PriceRange, Situation, Statistics, Team,
 };
 pub use manifest::{Manifest, Requirement, Subscription};
 pub use market_map::MarketMap;
@@ -132,8 +132,9 @@ pub mod prelude {
     pub use crate::{
         Action, Agent, Context, Dollars, Event, Fill, Game, GameId, GameInfo, GameStatus, Gap,
         Level, Market, MarketChange, MarketId, MarketMap, MarketStatus, OrderBook, OrderId,
-        OrderState, OrderUpdate, Outcome, Parameters, Position, Price, PriceGrid, Quantity, Quote,
-        Requirement, Side, Statistics, Subscription, TimeInForce, Timestamp, Trade, Working,
+        OrderState, OrderUpdate, Outcome, Parameters, Position, Possession, Price, PriceGrid,
+        Quantity, Quote, Requirement, Side, Situation, Statistics, Subscription, TimeInForce,
+        Timestamp, Trade, Working,
     };
     pub use crate::{debug, error, info, parameters, trace, warn};
 }

@@ -13,7 +13,8 @@ use crate::runner::Runner;
 use crate::{
     Action, Agent, Event, Fill, Game, GameId, GameInfo, GameMarket, Gap, Level, Market,
     MarketChange, MarketId, NewOrder, OpenOrder, OrderBook, OrderId, OrderUpdate, Parameter,
-    Position, PriceGrid, PriceRange, Quote, Statistics, Team, TimeInForce, Trade,
+    Position, Possession, PriceGrid, PriceRange, Quote, Situation, Statistics, Team, TimeInForce,
+    Trade,
 };
 
 /// What `wit-bindgen` makes of the contract.
@@ -162,6 +163,10 @@ impl Host for Imports {
 
     fn game(&self, game: GameId) -> Option<GameInfo> {
         games::describe(game.0).map(Into::into)
+    }
+
+    fn situation(&self, game: GameId) -> Option<Situation> {
+        games::situation(game.0).map(Into::into)
     }
 
     fn game_of(&self, market: MarketId) -> Option<GameId> {
@@ -390,6 +395,29 @@ impl From<games::GameInfo> for GameInfo {
             periods: info.periods,
             period_ms: info.period_ms,
             markets: info.markets.iter().map(market).collect(),
+        }
+    }
+}
+
+impl From<games::GameSituation> for Situation {
+    fn from(situation: games::GameSituation) -> Self {
+        Self {
+            possession: match situation.possession {
+                1 => Some(Possession::Home),
+                2 => Some(Possession::Away),
+                _ => None,
+            },
+            down: situation.down,
+            distance: situation.distance,
+            yard_line: situation.yard_line,
+            red_zone: situation.red_zone,
+            home_timeouts: situation.home_timeouts,
+            away_timeouts: situation.away_timeouts,
+            balls: situation.balls,
+            strikes: situation.strikes,
+            outs: situation.outs,
+            bases: [situation.on_first, situation.on_second, situation.on_third],
+            top_of_inning: situation.top_of_inning,
         }
     }
 }

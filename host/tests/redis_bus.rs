@@ -177,6 +177,7 @@ fn game(home_score: u32) -> Message {
         clock_ms: 48_000,
         home_score,
         away_score: 3,
+        situation: None,
         ts: Timestamp::from_millis(4),
     })
 }

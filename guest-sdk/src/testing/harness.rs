@@ -11,7 +11,7 @@ use crate::runner::Runner;
 use crate::{
     Action, Agent, Event, Fill, Game, GameId, GameInfo, GameMarket, GameStatus, Gap, GapCause,
     Level, Market, MarketChange, MarketId, MarketStatus, OrderBook, OrderId, OrderState,
-    OrderUpdate, Outcome, Position, Quote, Statistics, TimeInForce, Trade,
+    OrderUpdate, Outcome, Position, Quote, Situation, Statistics, TimeInForce, Trade,
 };
 
 /// How much time passes before each batch: enough that no two batches have the same time.
@@ -266,6 +266,17 @@ impl<A: Agent> Harness<A> {
             away_score: away,
             ts: self.now,
         }))
+    }
+
+    /// Sets what goes on in the game that was added first; the next state of it tells the agent.
+    ///
+    /// # Panics
+    /// When the harness has no game.
+    pub fn set_situation(&mut self, situation: Situation) {
+        let mut world = self.world.0.borrow_mut();
+        let first = world.games.keys().next().copied();
+        let game = first.unwrap_or_else(|| panic!("the harness has no game"));
+        world.situations.insert(game, situation);
     }
 
     /// Tells the agent that it missed something, in one market or everywhere.

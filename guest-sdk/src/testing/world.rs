@@ -9,7 +9,7 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use crate::host::Host;
 use crate::{
     Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
-    OrderState, Position, Statistics,
+    OrderState, Position, Situation, Statistics,
 };
 
 /// An order of the agent under test, with what became of it.
@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) books: BTreeMap<MarketId, OrderBook>,
     pub(super) statistics: BTreeMap<MarketId, Statistics>,
     pub(super) games: BTreeMap<GameId, GameInfo>,
+    pub(super) situations: BTreeMap<GameId, Situation>,
     pub(super) positions: BTreeMap<MarketId, Position>,
     pub(super) orders: BTreeMap<OrderId, TestOrder>,
     pub(super) timers: BTreeSet<Timestamp>,
@@ -134,6 +135,10 @@ impl World {
         for order in self.orders.values_mut() {
             order.order.market = other(order.order.market);
         }
+        self.situations = std::mem::take(&mut self.situations)
+            .into_iter()
+            .map(|(id, situation)| (GameId(id.0 + 1_000), situation))
+            .collect();
         let games = std::mem::take(&mut self.games).into_values();
         self.games = games
             .map(|mut game| {
@@ -177,6 +182,10 @@ impl Host for SharedWorld {
 
     fn game(&self, game: GameId) -> Option<GameInfo> {
         self.0.borrow().games.get(&game).cloned()
+    }
+
+    fn situation(&self, game: GameId) -> Option<Situation> {
+        self.0.borrow().situations.get(&game).copied()
     }
 
     fn game_of(&self, market: MarketId) -> Option<GameId> {

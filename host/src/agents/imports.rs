@@ -106,6 +106,30 @@ impl games::Host for HostState {
         })
     }
 
+    fn situation(&mut self, game: u32) -> Option<games::GameSituation> {
+        if !self.scope.games.contains(&GameId(game)) {
+            return None;
+        }
+        let known = self.cache.game(GameId(game))?.situation?;
+        let [on_first, on_second, on_third] = known.bases;
+        Some(games::GameSituation {
+            possession: known.possession.map_or(0, |possession| possession as u16),
+            down: known.down,
+            distance: known.distance,
+            yard_line: known.yard_line,
+            red_zone: known.red_zone,
+            home_timeouts: known.home_timeouts,
+            away_timeouts: known.away_timeouts,
+            balls: known.balls,
+            strikes: known.strikes,
+            outs: known.outs,
+            on_first,
+            on_second,
+            on_third,
+            top_of_inning: known.top_of_inning,
+        })
+    }
+
     fn of_market(&mut self, market: u32) -> Option<u32> {
         let id = self.own_market(market)?;
         self.cache.game_of_market(id).map(|game| game.0)

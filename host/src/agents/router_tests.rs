@@ -100,6 +100,7 @@ fn game(home_score: u32) -> Message {
         clock_ms: 1,
         home_score,
         away_score: 0,
+        situation: None,
         ts: Timestamp::from_secs(1),
     })
 }

@@ -53,6 +53,7 @@ impl Milestones for GameMilestones {
                 id: milestone.id.clone(),
                 title: milestone.title.clone(),
                 event_tickers: milestone.primary_event_tickers.clone(),
+                main_event: text("main_game_event_ticker"),
             })
         });
         Ok(of_league.collect())

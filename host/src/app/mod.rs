@@ -146,8 +146,16 @@ impl Host {
         let sink = Arc::new(floor.clone());
         let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
-        let espn =
-            espn(&config, &account, Arc::clone(&bus), &cache, wanted.clone(), clock, entropy)?;
+        let espn = espn(
+            &config,
+            &account,
+            &streams,
+            Arc::clone(&bus),
+            &cache,
+            wanted.clone(),
+            clock,
+            entropy,
+        )?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
@@ -185,7 +193,7 @@ impl Host {
             let _ = stopped.await;
         }));
         let leagues = espn.status();
-        floor.leagues.get_or_init(|| leagues.clone());
+        floor.leagues.get_or_init(|| leagues);
         let client = Arc::clone(&account.client);
         let background = vec![
             watch_books.abort_handle(),
@@ -210,8 +218,6 @@ impl Host {
             agents: Box::new(agents.status_reader()),
             feed: stats,
             streams,
-            leagues,
-            league_stale: Duration::from_millis(config.feeds.espn.stale_ms),
             bus: Arc::clone(&bus),
         });
         let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
@@ -297,6 +303,7 @@ impl Account {
 fn espn(
     config: &Config,
     account: &Account,
+    streams: &Arc<Streams>,
     bus: Arc<Bus>,
     cache: &Arc<Cache>,
     wanted: Wanted,
@@ -307,7 +314,17 @@ fn espn(
     let fetch = HttpFetch::new(&settings.url, Duration::from_millis(settings.timeout_ms))?;
     let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
     let publish: Arc<dyn Publish> = bus;
-    Ok(Espn::new(settings, fetch, milestones, publish, Arc::clone(cache), wanted, clock, entropy))
+    Ok(Espn::new(
+        settings,
+        fetch,
+        milestones,
+        publish,
+        Arc::clone(cache),
+        wanted,
+        Arc::clone(streams),
+        clock,
+        entropy,
+    ))
 }
 
 /// Keeps the calendar as the exchange announces it.

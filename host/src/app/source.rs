@@ -1,22 +1,20 @@
 //! [`HostSource`]: what the operator's port and the live view are told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use hotpit_rt::Clock;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::agents::{AgentState, AgentStatus};
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
-use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
-use crate::model::{AgentId, League};
+use crate::model::AgentId;
 use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, Source, Status};
-use crate::streams::{BreakerPhase, StreamPhase, StreamReport, Streams};
+use crate::streams::Streams;
 use crate::units::Timestamp;
 
 /// Reads every part of the host when asked.
@@ -31,8 +29,6 @@ pub(super) struct HostSource {
     pub(super) agents: Box<dyn Fn() -> Vec<AgentStatus> + Send + Sync>,
     pub(super) feed: Arc<FeedStats>,
     pub(super) streams: Arc<Streams>,
-    pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
-    pub(super) league_stale: Duration,
     pub(super) bus: Arc<Bus>,
 }
 
@@ -48,7 +44,7 @@ impl HostSource {
             now,
             events: self.events.load(Ordering::Relaxed),
             agents: (self.agents)().into_iter().map(agent_line).collect(),
-            streams: self.streams(now),
+            streams: self.streams.reports(),
             books: self.books(now),
             maintenance: self.streams.calendar().next(now),
             counters: self.counters(),
@@ -77,14 +73,6 @@ impl HostSource {
         Err(format!("no agent `{agent}`; known are: {known}"))
     }
 
-    fn streams(&self, now: Timestamp) -> Vec<StreamReport> {
-        let mut streams = self.streams.reports();
-        for (league, status) in &*self.leagues.borrow() {
-            streams.push(self.league_line(league, status, now));
-        }
-        streams
-    }
-
     /// How fresh the books are.
     fn books(&self, now: Timestamp) -> BooksLine {
         let mut books = BooksLine::default();
@@ -106,29 +94,6 @@ impl HostSource {
         books.quiet_p99_ms = at(99).map_or(0, |(ms, _)| *ms);
         books.quietest = quiet.last().map(|(ms, ticker)| (Arc::clone(ticker), *ms));
         books
-    }
-
-    fn league_line(&self, league: &League, status: &LeagueStatus, now: Timestamp) -> StreamReport {
-        let phase = match status.read {
-            None => StreamPhase::Connecting,
-            Some(_) if status.is_stale(now, self.league_stale) => StreamPhase::Stale,
-            Some(_) => StreamPhase::Up,
-        };
-        StreamReport {
-            name: format!("espn {}", league.0),
-            phase,
-            breaker: BreakerPhase::Closed,
-            reason: status.error.clone(),
-            retry_at: None,
-            messages: status.requests,
-            connects: 0,
-            failures: u64::from(status.failures),
-            gaps: 0,
-            last_message: status.read,
-            delay_ms: 0,
-            skew_ms: None,
-            channels: Vec::new(),
-        }
     }
 
     fn counters(&self) -> Vec<Counter> {

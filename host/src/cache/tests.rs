@@ -74,6 +74,7 @@ fn game(espn_id: &str, home_score: u32, ts: u64) -> Message {
         clock_ms: 0,
         home_score,
         away_score: 0,
+        situation: None,
         ts: Timestamp::from_secs(ts),
     })
 }

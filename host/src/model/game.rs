@@ -80,8 +80,51 @@ pub struct Game {
     pub home_score: u32,
     /// Points of the away team.
     pub away_score: u32,
+    /// What the board says beyond that; none: nothing at this moment.
+    #[serde(default)]
+    pub situation: Option<Situation>,
     /// When this state was received.
     pub ts: Timestamp,
+}
+
+/// What goes on in a game, as far as its sport has it and the board says it at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Situation {
+    /// Football: who has the ball.
+    pub possession: Option<Possession>,
+    /// Football: the down, 1 to 4.
+    pub down: Option<u8>,
+    /// Football: yards to go for a first down.
+    pub distance: Option<u8>,
+    /// Football: where the ball is, 0 to 100, as ESPN's `yardLine` has it.
+    pub yard_line: Option<u8>,
+    /// Football: within 20 yards of the goal line.
+    pub red_zone: Option<bool>,
+    /// Timeouts that the home team has left in the half.
+    pub home_timeouts: Option<u8>,
+    /// Timeouts that the away team has left in the half.
+    pub away_timeouts: Option<u8>,
+    /// Baseball: balls.
+    pub balls: Option<u8>,
+    /// Baseball: strikes.
+    pub strikes: Option<u8>,
+    /// Baseball: outs.
+    pub outs: Option<u8>,
+    /// Baseball: whether somebody is on first, second and third base.
+    pub bases: [Option<bool>; 3],
+    /// Baseball: whether it is the top half of the inning, in which the visitors bat.
+    pub top_of_inning: Option<bool>,
+}
+
+/// Who has the ball. The numbers are those of the agents' contract, in which 0 is nobody known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Possession {
+    /// The home team.
+    Home = 1,
+    /// The away team.
+    Away = 2,
 }
 
 /// Where a game is. The numbers are those of the agents' contract. `Final` is ESPN's

@@ -12,7 +12,9 @@ pub mod subscription;
 pub mod venue;
 
 pub use book::{Book, BookError};
-pub use game::{Game, GameInfo, GameMarket, GameStatus, League, Outcome, Team};
+pub use game::{
+    Game, GameInfo, GameMarket, GameStatus, League, Outcome, Possession, Situation, Team,
+};
 pub use ids::{AgentId, ClientOrderId, GameId, MarketId, OrderId, VenueOrderId};
 pub use market::{
     FeeSchedule, FeeType, Level, Market, MarketStatus, PriceGrid, PriceRange, Quote, Statistics,

@@ -35,15 +35,24 @@ async fn both_example_agents_trade_through_redis_and_the_books_agree() {
     both_agents_trade(Setup::with(&BOTH).over(&redis)).await;
 }
 
-/// Agents see the numbers of a market's trading as the exchange has them.
+/// Agents see the numbers of a market's trading as the exchange has them, and what goes on in a
+/// game.
 async fn statistics_are_the_exchanges(setup: Setup, name: &str) {
     let mut floor = Floor::open(&setup).await;
-    let options = "series = [\"KXNFLGAME\"]\nparams.mode = \"tell-statistics\"\n\
+    let options = "series = [\"KXNFLGAME\"]\nleagues = [\"nfl\"]\n\
+                   params.mode = \"tell-statistics\"\n\
                    limits.log_lines_per_second = 100000\n";
     floor.put_file(&format!("{name}.toml"), options.as_bytes());
     floor.put_agent(name, "hostile");
     floor.start_host().await;
     floor.until_fills(2).await;
+    floor
+        .until_so("an agent sees who has the ball", async || {
+            logs::lines_of(name)
+                .iter()
+                .any(|line| line.starts_with("possession=Some") && line.contains("down=Some"))
+        })
+        .await;
     let home = floor.home().await;
     let world = floor.freeze().await;
     floor

@@ -24,6 +24,11 @@ pub(super) struct Text(pub(super) Option<String>);
 #[derive(Debug, Default)]
 pub(super) struct Flag(pub(super) bool);
 
+/// Yes or no, or not said; a thing in place of the word means yes: ESPN puts the runner where
+/// there is one.
+#[derive(Debug, Default)]
+pub(super) struct Word(pub(super) Option<bool>);
+
 /// A number that is not negative: as a number, as a string, or inside an object as `value`.
 #[derive(Debug, Default)]
 pub(super) struct Number(pub(super) Option<f64>);
@@ -89,6 +94,16 @@ impl Lax for Text {
 impl Lax for Flag {
     fn flag(flag: bool) -> Self {
         Self(flag)
+    }
+}
+
+impl Lax for Word {
+    fn flag(flag: bool) -> Self {
+        Self(Some(flag))
+    }
+    fn object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self(Some(true)))
     }
 }
 
@@ -168,7 +183,7 @@ macro_rules! reads_any_kind {
     )*};
 }
 
-reads_any_kind!(Object<T>, Array<T>, Text, Flag, Number, Scalar);
+reads_any_kind!(Object<T>, Array<T>, Text, Flag, Word, Number, Scalar);
 
 #[cfg(test)]
 mod tests {
@@ -200,5 +215,9 @@ mod tests {
         assert!(serde_json::from_str::<Array<u32>>("{\"a\":[1]}").unwrap().0.is_empty());
         assert_eq!(serde_json::from_str::<Text>("7").unwrap().0.as_deref(), Some("7"));
         assert!(!serde_json::from_str::<Flag>("\"true\"").unwrap().0);
+        let words = [("true", Some(true)), ("{\"athlete\":{}}", Some(true)), ("null", None)];
+        for (json, word) in words.into_iter().chain([("false", Some(false)), ("7", None)]) {
+            assert_eq!(serde_json::from_str::<Word>(json).unwrap().0, word, "{json}");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct Milestone {
     pub away_team_id: Option<String>,
     /// `primary_event_tickers`.
     pub event_tickers: Vec<Arc<str>>,
+    /// `details.main_game_event_ticker`: the event about who wins, where Kalshi says so.
+    pub main_event: Option<String>,
 }
 
 /// Where milestones come from: Kalshi's REST API.
@@ -95,11 +97,7 @@ pub fn map_games(
         .filter(|(at, on, _)| of_game(*at) == 1 && of_milestone(*on) == 1)
         .map(|(at, on, orientation)| {
             let (game, milestone) = (&games[*at], &milestones[*on]);
-            let events = milestone.event_tickers.iter();
-            let mut markets: Vec<GameMarket> = events
-                .filter_map(|event| by_event.get(&**event))
-                .flat_map(|markets| outcomes(game, milestone, *orientation, markets))
-                .collect();
+            let mut markets = markets_of(game, milestone, *orientation, &by_event);
             markets.sort_unstable_by(|left, right| left.ticker.cmp(&right.ticker));
             Mapped {
                 espn_id: Arc::clone(&game.espn_id),
@@ -109,6 +107,35 @@ pub fn map_games(
             }
         })
         .collect()
+}
+
+/// The markets on a game. At most one of its events is about who wins: the one that Kalshi names,
+/// or, where it names none, the only one that has the form of it.
+fn markets_of(
+    game: &GameInfo,
+    milestone: &Milestone,
+    orientation: Orientation,
+    by_event: &BTreeMap<&str, Vec<&Market>>,
+) -> Vec<GameMarket> {
+    let is_about_winner =
+        |markets: &[GameMarket]| markets.iter().any(|market| market.outcome != Outcome::Other);
+    let mut events: Vec<(&str, Vec<GameMarket>)> = milestone
+        .event_tickers
+        .iter()
+        .filter_map(|event| Some((&**event, by_event.get(&**event)?)))
+        .map(|(event, markets)| (event, outcomes(game, milestone, orientation, markets)))
+        .collect();
+    let count = events.iter().filter(|(_, markets)| is_about_winner(markets)).count();
+    for (event, markets) in &mut events {
+        let is_main = match milestone.main_event.as_deref() {
+            Some(main) => main == *event,
+            None => count == 1,
+        };
+        if !is_main {
+            markets.iter_mut().for_each(|market| market.outcome = Outcome::Other);
+        }
+    }
+    events.into_iter().flat_map(|(_, markets)| markets).collect()
 }
 
 /// What a title says of who is at home.

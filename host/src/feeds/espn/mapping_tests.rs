@@ -48,6 +48,7 @@ fn milestone(id: &str, title: &str, start: u64) -> Milestone {
         home_team_id: Some("uuid-sea".to_owned()),
         away_team_id: Some("uuid-ne".to_owned()),
         event_tickers: vec!["E".into()],
+        main_event: None,
     }
 }
 
@@ -222,4 +223,30 @@ fn names_that_begin_alike_and_cities_with_two_teams_are_told_apart() {
     let pairs: Vec<_> =
         mapped.iter().map(|mapped| (&*mapped.espn_id, mapped.milestone.as_str())).collect();
     assert_eq!(pairs, [("1", "b"), ("2", "a"), ("4", "c")]);
+}
+
+#[test]
+fn two_events_that_both_look_like_the_winners_are_a_doubt_unless_kalshi_names_one() {
+    let markets: Vec<Arc<Market>> = ["E", "F"]
+        .into_iter()
+        .flat_map(|event| {
+            [("SEA", "Seattle"), ("NE", "New England")]
+                .map(|(team, title)| market(&format!("{event}-{team}"), event, title, None))
+        })
+        .collect();
+    let both = Milestone {
+        event_tickers: vec!["E".into(), "F".into()],
+        ..milestone("m", "NE @ SEA", KICKOFF)
+    };
+    let doubt = outcomes(both.clone(), &markets).unwrap();
+    assert_eq!(doubt.len(), 4);
+    assert!(doubt.iter().all(|(_, outcome)| *outcome == Outcome::Other), "{doubt:?}");
+    let named = Milestone { main_event: Some("F".to_owned()), ..both };
+    let certain: Vec<_> = outcomes(named, &markets)
+        .unwrap()
+        .into_iter()
+        .filter(|(_, outcome)| *outcome != Outcome::Other)
+        .collect();
+    let expected = [("F-NE", Outcome::AwayWins), ("F-SEA", Outcome::HomeWins)];
+    assert_eq!(certain, expected.map(|(ticker, outcome)| (ticker.to_owned(), outcome)));
 }

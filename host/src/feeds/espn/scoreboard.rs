@@ -9,9 +9,9 @@ use std::time::Duration;
 use hotpit_units::Timestamp;
 use serde::Deserialize;
 
-use super::lax::{Array, Flag, Number, Object, Text};
+use super::lax::{Array, Flag, Number, Object, Text, Word};
 use super::league::LeagueFacts;
-use crate::model::{Game, GameInfo, GameStatus, League, Team};
+use crate::model::{Game, GameInfo, GameStatus, League, Possession, Situation, Team};
 
 /// What a scoreboard shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,7 +67,7 @@ pub fn parse(
 
 /// The parts that are looked at.
 mod wire {
-    use super::{Array, Deserialize, Flag, Number, Object, Text};
+    use super::{Array, Deserialize, Flag, Number, Object, Text, Word};
 
     #[derive(Debug, Deserialize)]
     pub(super) struct Board {
@@ -88,11 +88,32 @@ mod wire {
     pub(super) struct Competition {
         pub(super) competitors: Array<Object<Competitor>>,
         pub(super) status: Object<Status>,
+        pub(super) situation: Object<Situation>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    pub(super) struct Situation {
+        pub(super) down: Number,
+        pub(super) distance: Number,
+        pub(super) yard_line: Number,
+        /// The id of a team.
+        pub(super) possession: Text,
+        pub(super) is_red_zone: Word,
+        pub(super) home_timeouts: Number,
+        pub(super) away_timeouts: Number,
+        pub(super) balls: Number,
+        pub(super) strikes: Number,
+        pub(super) outs: Number,
+        pub(super) on_first: Word,
+        pub(super) on_second: Word,
+        pub(super) on_third: Word,
     }
 
     #[derive(Debug, Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     pub(super) struct Competitor {
+        pub(super) id: Text,
         pub(super) home_away: Text,
         pub(super) score: Number,
         pub(super) team: Object<Team>,
@@ -120,6 +141,8 @@ mod wire {
         pub(super) name: Text,
         pub(super) state: Text,
         pub(super) completed: Flag,
+        /// Such as `Top 5th`.
+        pub(super) detail: Text,
     }
 }
 
@@ -143,8 +166,10 @@ fn shown(
             return Err("one team at home and one away");
         }
     }
-    let (home_score, home) = team(home.ok_or("home team")?)?;
-    let (away_score, away) = team(away.ok_or("away team")?)?;
+    let (home, away) = (home.ok_or("home team")?, away.ok_or("away team")?);
+    let ids = (home.id.0.clone(), away.id.0.clone());
+    let (home_score, home) = team(home)?;
+    let (away_score, away) = team(away)?;
     let status = event.status.0.or(competition.status.0).unwrap_or_default();
     let info = GameInfo {
         espn_id: Arc::clone(&espn_id),
@@ -156,7 +181,10 @@ fn shown(
         period_ms: facts.period_ms,
         markets: vec![],
     };
+    let is_top = status.r#type.0.as_ref().and_then(|status| is_top_of_inning(&status.detail));
+    let situation = competition.situation.0.map(|shown| situation(&shown, &ids));
     let game = state(espn_id, status, (home_score, away_score), facts, received);
+    let game = game.map(|game| Game { situation: situation_of(facts, situation, is_top), ..game });
     Ok(Shown { info, game })
 }
 
@@ -206,7 +234,54 @@ fn state(
     };
     let clock_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
     let (home_score, away_score) = (home_score.unwrap_or(0), away_score.unwrap_or(0));
-    Some(Game { espn_id, status, period, clock_ms, home_score, away_score, ts })
+    let situation = None;
+    Some(Game { espn_id, status, period, clock_ms, home_score, away_score, situation, ts })
+}
+
+/// What a board says beyond the score. `ids` are those of the home and the away team.
+fn situation(shown: &wire::Situation, ids: &(Option<String>, Option<String>)) -> Situation {
+    let number = |number: &Number| whole(number).and_then(|number| u8::try_from(number).ok());
+    let possession = shown.possession.0.as_ref();
+    let has_ball = |id: &Option<String>| possession.is_some() && id.as_ref() == possession;
+    Situation {
+        possession: match (has_ball(&ids.0), has_ball(&ids.1)) {
+            (true, false) => Some(Possession::Home),
+            (false, true) => Some(Possession::Away),
+            (false, false) | (true, true) => None,
+        },
+        // Between plays ESPN has been seen to write down 0 or -1.
+        down: number(&shown.down).filter(|down| (1..=4).contains(down)),
+        distance: number(&shown.distance),
+        yard_line: number(&shown.yard_line).filter(|yards| *yards <= 100),
+        red_zone: shown.is_red_zone.0,
+        home_timeouts: number(&shown.home_timeouts),
+        away_timeouts: number(&shown.away_timeouts),
+        balls: number(&shown.balls),
+        strikes: number(&shown.strikes),
+        outs: number(&shown.outs),
+        bases: [shown.on_first.0, shown.on_second.0, shown.on_third.0],
+        top_of_inning: None,
+    }
+}
+
+/// The situation with the half of the inning, which the status alone says; none where nothing is
+/// said.
+fn situation_of(
+    facts: &LeagueFacts,
+    situation: Option<Situation>,
+    is_top: Option<bool>,
+) -> Option<Situation> {
+    let top_of_inning = is_top.filter(|_| facts.sport == "baseball");
+    let situation = Situation { top_of_inning, ..situation.unwrap_or_default() };
+    (situation != Situation::default()).then_some(situation)
+}
+
+fn is_top_of_inning(detail: &Text) -> Option<bool> {
+    match detail.0.as_deref()?.split_whitespace().next()? {
+        "Top" => Some(true),
+        "Bot" | "Bottom" => Some(false),
+        _ => None,
+    }
 }
 
 /// ESPN's words for a status. A game is final when ESPN says `completed`, and never because its

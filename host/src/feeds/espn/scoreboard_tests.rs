@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::league::LeagueFacts;
 use super::scoreboard::{Scoreboard, parse};
-use crate::model::{Game, GameStatus, League};
+use crate::model::{Game, GameStatus, League, Possession, Situation};
 
 const RECEIVED: Timestamp = Timestamp::from_secs(7);
 
@@ -58,6 +58,7 @@ fn a_game_is_read_with_its_teams_its_start_and_its_state() {
         clock_ms: 48_000,
         home_score: 26,
         away_score: 3,
+        situation: Some(Situation { down: Some(1), ..Situation::default() }),
         ts: RECEIVED,
     };
     assert_eq!(shown.game, Some(expected));
@@ -194,4 +195,45 @@ fn what_is_no_scoreboard_is_an_error() {
     }
     let empty = parse(b"{\"events\":null}", facts, RECEIVED).unwrap();
     assert_eq!(empty, Scoreboard::default());
+}
+
+#[test]
+fn what_goes_on_is_read_as_far_as_it_is_said() {
+    let with = |situation: Value| {
+        let mut event = event(&status("STATUS_IN_PROGRESS", "in", false), json!("1"), json!("2"));
+        for (at, id) in [(0, "26"), (1, "17")] {
+            event["competitions"][0]["competitors"][at]["id"] = json!(id);
+        }
+        event["competitions"][0]["situation"] = situation;
+        event
+    };
+    let drive = json!({"down": 3, "distance": 7, "yardLine": 82, "possession": "17",
+        "isRedZone": true, "homeTimeouts": 2, "awayTimeouts": 3, "lastPlay": {"text": "Pass"}});
+    let expected = Situation {
+        possession: Some(Possession::Away),
+        down: Some(3),
+        distance: Some(7),
+        yard_line: Some(82),
+        red_zone: Some(true),
+        home_timeouts: Some(2),
+        away_timeouts: Some(3),
+        ..Situation::default()
+    };
+    assert_eq!(only("nfl", with(drive)).situation, Some(expected));
+    // Between plays, and where there is nothing or nonsense.
+    for nothing in [json!({"down": -1, "possession": "99"}), json!([]), Value::Null, json!({})] {
+        assert_eq!(only("nfl", with(nothing.clone())).situation, None, "{nothing}");
+    }
+    let mut inning = with(json!({"balls": 3, "strikes": "2", "outs": 1, "onFirst": true,
+        "onSecond": false, "onThird": {"athlete": {"id": "7"}}}));
+    inning["status"]["type"]["detail"] = json!("Bot 7th");
+    let expected = Situation {
+        balls: Some(3),
+        strikes: Some(2),
+        outs: Some(1),
+        bases: [Some(true), Some(false), Some(true)],
+        top_of_inning: Some(false),
+        ..Situation::default()
+    };
+    assert_eq!(only("mlb", inning).situation, Some(expected));
 }

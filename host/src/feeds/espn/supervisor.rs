@@ -20,11 +20,15 @@ use crate::bus::Message;
 use crate::cache::Cache;
 use crate::feeds::{Publish, Wanted};
 use crate::model::{League, Subscription};
+use crate::streams::{Policy, Stream, Streams};
 
 /// How long to stay away after a refusal that says no time.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
 
-/// The longest wait after failures, and the longest that a server can ask for.
+/// The longest wait after a failure while not many came in a row.
+const BACKOFF_CAP: Duration = Duration::from_secs(60);
+
+/// The longest wait that a server can ask for.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// How often the cache is asked for the markets of games that are mapped. Markets become known
@@ -38,10 +42,6 @@ pub struct LeagueStatus {
     pub pace: Pace,
     /// When it was read last with success.
     pub read: Option<Timestamp>,
-    /// Readings that failed since.
-    pub failures: u32,
-    /// Why the last one failed.
-    pub error: Option<String>,
     /// Requests since the start.
     pub requests: u64,
     /// How many of them were answered with "not modified".
@@ -54,27 +54,7 @@ pub struct LeagueStatus {
 
 impl Default for LeagueStatus {
     fn default() -> Self {
-        Self {
-            pace: Pace::Idle,
-            read: None,
-            failures: 0,
-            error: None,
-            requests: 0,
-            not_modified: 0,
-            games: 0,
-            mapped: 0,
-        }
-    }
-}
-
-impl LeagueStatus {
-    /// Whether the games of the league may not be what they were shown as: never read, or a game
-    /// is played and it was not read for `after`, or readings fail for so long.
-    #[must_use]
-    pub fn is_stale(&self, now: Timestamp, after: Duration) -> bool {
-        let Some(read) = self.read else { return true };
-        let watched = self.pace == Pace::Live || self.failures > 0;
-        watched && now.since(read) > after
+        Self { pace: Pace::Idle, read: None, requests: 0, not_modified: 0, games: 0, mapped: 0 }
     }
 }
 
@@ -92,6 +72,7 @@ struct Shared<F, M> {
     publish: Arc<dyn Publish>,
     cache: Arc<Cache>,
     wanted: Wanted,
+    streams: Arc<Streams>,
     /// What the games of each league make wanted.
     events: Mutex<BTreeMap<League, BTreeSet<Subscription>>>,
     clock: Clock,
@@ -108,6 +89,7 @@ impl<F: Fetch, M: Milestones> Espn<F, M> {
         publish: Arc<dyn Publish>,
         cache: Arc<Cache>,
         wanted: Wanted,
+        streams: Arc<Streams>,
         clock: Clock,
         entropy: Entropy,
     ) -> Self {
@@ -118,6 +100,7 @@ impl<F: Fetch, M: Milestones> Espn<F, M> {
             publish,
             cache,
             wanted,
+            streams,
             events: Mutex::default(),
             clock,
             status: watch::Sender::default(),
@@ -185,7 +168,10 @@ impl<F: Fetch, M: Milestones> Espn<F, M> {
                 league: league.clone(),
                 reader: Reader::new(facts),
                 etag: None,
-                backoff: Backoff::new(base, WAIT_MAX, rng("espn backoff")),
+                stream: self.shared.streams.open(
+                    format!("espn {}", league.0),
+                    Policy { backoff_base: base, backoff_cap: BACKOFF_CAP, ..Policy::default() },
+                ),
                 map_backoff: Backoff::new(base, WAIT_MAX, rng("milestones backoff")),
                 rng: rng("espn jitter"),
             };
@@ -225,7 +211,7 @@ struct LeagueTask<F, M> {
     league: League,
     reader: Reader,
     etag: Option<String>,
-    backoff: Backoff,
+    stream: Arc<Stream>,
     map_backoff: Backoff,
     rng: Rng,
 }
@@ -280,7 +266,8 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
         let (pace, interval) = self.reader.pace(now, &self.shared.settings);
         let wait = match &outcome {
             Ok(_) => {
-                self.backoff.reset();
+                self.stream.succeeded();
+                self.stream.message(now);
                 // Hosts that started together do not read together for long.
                 let spread = interval / 10;
                 let nanos = u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX);
@@ -288,13 +275,17 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
             }
             Err(error) => self.wait_after(error),
         };
-        self.note(pace, outcome, now);
+        // Nobody waits for a board on which nothing is played.
+        let stale = Duration::from_millis(self.shared.settings.stale_ms);
+        self.stream.expect_within((pace == Pace::Live).then_some(stale));
+        self.note(pace, outcome.ok(), now);
         now + wait
     }
 
     /// How long to wait after a failure.
-    fn wait_after(&mut self, error: &FetchError) -> Duration {
-        let delay = self.backoff.next_delay();
+    fn wait_after(&self, error: &FetchError) -> Duration {
+        let delay = self.stream.lost(&error.to_string());
+        tracing::warn!(league = self.facts.name, %error, ?delay, "cannot read scores");
         let least = match error {
             FetchError::Refused { retry_after, .. } => retry_after.unwrap_or(REFUSED_WAIT),
             // Even the first retry keeps the pace that a server is asked at.
@@ -305,25 +296,16 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
         delay.max(least.min(WAIT_MAX))
     }
 
-    fn note(&self, pace: Pace, outcome: Result<bool, FetchError>, now: Timestamp) {
+    /// `not_modified`: of a reading that succeeded.
+    fn note(&self, pace: Pace, not_modified: Option<bool>, now: Timestamp) {
         let (games, mapped) = self.reader.counts();
         self.shared.status.send_modify(|all| {
             let status = all.entry(self.league.clone()).or_default();
             status.requests += 1;
             (status.pace, status.games, status.mapped) = (pace, games, mapped);
-            match outcome {
-                Ok(not_modified) => {
-                    status.not_modified += u64::from(not_modified);
-                    status.read = Some(now);
-                    status.failures = 0;
-                    status.error = None;
-                }
-                Err(error) => {
-                    status.failures += 1;
-                    let failures = status.failures;
-                    tracing::warn!(league = self.facts.name, %error, failures, "cannot read scores");
-                    status.error = Some(error.to_string());
-                }
+            if let Some(not_modified) = not_modified {
+                status.not_modified += u64::from(not_modified);
+                status.read = Some(now);
             }
         });
     }

@@ -19,6 +19,7 @@ use crate::feeds::{Publish, Wanted};
 use crate::model::{
     FeeSchedule, GameStatus, League, Market, MarketStatus, Outcome, PriceGrid, Subscription,
 };
+use crate::streams::{StreamPhase, Streams};
 
 /// A path, and the tag that was sent with it.
 type Asked = (String, Option<String>);
@@ -95,6 +96,18 @@ fn nfl() -> League {
 }
 
 fn start(espn: &FakeEspn, kalshi: FakeKalshi) -> (Espn<FakeEspn, FakeKalshi>, Arc<Bus>, Wanted) {
+    start_in(espn, kalshi, &streams())
+}
+
+fn streams() -> Arc<Streams> {
+    Arc::new(Streams::new(Clock::system(), Entropy::seeded(3)))
+}
+
+fn start_in(
+    espn: &FakeEspn,
+    kalshi: FakeKalshi,
+    streams: &Arc<Streams>,
+) -> (Espn<FakeEspn, FakeKalshi>, Arc<Bus>, Wanted) {
     let (bus, wanted) = (Arc::<Bus>::default(), Wanted::default());
     wanted.update(|wants| {
         wants.agents.insert(Subscription::League(nfl()));
@@ -106,6 +119,7 @@ fn start(espn: &FakeEspn, kalshi: FakeKalshi) -> (Espn<FakeEspn, FakeKalshi>, Ar
         Arc::clone(&bus) as Arc<dyn Publish>,
         Arc::clone(&bus.cache),
         wanted.clone(),
+        Arc::clone(streams),
         Clock::system(),
         Entropy::seeded(3),
     );
@@ -157,19 +171,19 @@ async fn a_failure_is_seen_and_does_not_end_the_feed() {
     espn.then(Err(refused));
     espn.then(Ok(garbage));
     espn.then(Err(FetchError::Status(500)));
-    let (feed, _bus, _wanted) = start(&espn, FakeKalshi(vec![]));
-    let status = feed.status();
+    let streams = streams();
+    let (feed, _bus, _wanted) = start_in(&espn, FakeKalshi(vec![]), &streams);
     let task = tokio::spawn(feed.run());
-    let of_nfl = || status.borrow().get(&nfl()).cloned().unwrap_or_default();
-    until("three failures", || of_nfl().failures >= 3).await;
-    assert!(of_nfl().is_stale(Clock::system().now(), Duration::from_secs(30)));
-    assert_eq!(of_nfl().error.as_deref(), Some("status 500"));
+    let of_nfl = || streams.reports().into_iter().find(|it| it.name == "espn nfl");
+    until("three failures", || of_nfl().is_some_and(|it| it.failures >= 3)).await;
+    let report = of_nfl().unwrap();
+    assert_eq!(report.phase, StreamPhase::Connecting);
+    assert_eq!(report.reason.as_deref(), Some("status 500"));
     assert!(espn.asked().iter().all(|(_, etag)| etag.is_none()), "the tag of a page that is none");
 
     espn.then(board(3));
     espn.then(board(3));
-    until("read again", || of_nfl().failures == 0 && of_nfl().read.is_some()).await;
-    assert!(!of_nfl().is_stale(Clock::system().now(), Duration::from_secs(30)));
+    until("read again", || of_nfl().is_some_and(|it| it.phase == StreamPhase::Up)).await;
     task.abort();
 }
 
@@ -185,6 +199,7 @@ async fn a_game_finds_its_markets_and_loses_them_when_nobody_wants_the_league() 
         home_team_id: None,
         away_team_id: None,
         event_tickers: vec!["E".into()],
+        main_event: None,
     };
     let (feed, bus, wanted) = start(&espn, FakeKalshi(vec![milestone]));
     let task = tokio::spawn(feed.run());

@@ -19,7 +19,8 @@ pub enum Mode {
     /// Behaves: counts trades, and logs each as `trades=N price=P quantity=Q`; and every gap.
     CountTrades,
     /// Behaves: logs the numbers of a market's trading with each quote, as
-    /// `TICKER volume=V open_interest=O`.
+    /// `TICKER volume=V open_interest=O`, and what goes on in a game with each of its states, as
+    /// `possession=P down=N distance=N`.
     TellStatistics,
     /// Never returns from `on-events`.
     Loop,
@@ -277,6 +278,11 @@ fn order_per_quote(ctx: &mut Context, events: &[Event]) {
 
 fn tell_statistics(ctx: &Context, events: &[Event]) {
     for event in events {
+        if let Event::Game(game) = event
+            && let Some(Situation { possession, down, distance, .. }) = ctx.situation(game.game)
+        {
+            info!("possession={possession:?} down={down:?} distance={distance:?}");
+        }
         let Event::Quote(quote) = event else { continue };
         if let (Some(market), Some(known)) =
             (ctx.market(quote.market), ctx.statistics(quote.market))
@@ -369,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_told_with_each_quote() {
+    fn statistics_and_situations_are_told() {
         let mut harness = harness("tell-statistics");
         harness.quote("KX-1", cents(40), cents(42));
         let statistics = Statistics {
@@ -383,6 +389,14 @@ mod tests {
         let told = harness.logs().iter().map(|(_, line)| line.clone());
         let logs: Vec<_> = told.filter(|line| line.contains("volume")).collect();
         assert_eq!(logs, ["KX-1 volume=7.00 open_interest=3.00"]);
+
+        let mut harness = self::harness("tell-statistics").market("KX-2").game("KX-1", "KX-2");
+        harness.score(1, std::time::Duration::from_secs(600), 0, 0);
+        harness.set_situation(Situation { down: Some(2), ..Situation::default() });
+        harness.score(1, std::time::Duration::from_secs(590), 0, 0);
+        let told: Vec<_> = harness.logs().iter().map(|(_, line)| line.clone()).collect();
+        let told: Vec<_> = told.into_iter().filter(|line| line.contains("down")).collect();
+        assert_eq!(told, ["possession=None down=Some(2) distance=None"]);
     }
 
     #[test]
