@@ -17,9 +17,10 @@
 //! 10. The desk books fills once, by their id, and tells the agent; [`ops`] and [`cli`] show it.
 //!
 //! # Layout
-//! [`units`] and [`model`] are the vocabulary and know nobody. [`desk`] knows only them. [`feeds`],
-//! [`bus`], [`cache`], [`agents`], [`kalshi`] and [`journal`] each do one thing. [`config`], [`ops`]
-//! and [`cli`] are for people. [`app`] knows all and puts them together. Clock, randomness, sockets
+//! [`units`] and [`model`] are the vocabulary and know nobody. [`desk`] knows only them. [`streams`]
+//! keeps the life of every upstream, for [`feeds`], [`bus`] and [`kalshi`], which do the talking.
+//! [`cache`], [`agents`] and [`journal`] each do one thing. [`config`], [`ops`] and [`cli`] are for
+//! people. [`app`] knows all and puts them together. Clock, randomness, sockets
 //! and threads come from `hotpit_rt` alone.
 
 pub mod agents;
