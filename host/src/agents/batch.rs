@@ -5,7 +5,7 @@ use hotpit_units::Timestamp;
 
 use super::bindings::types;
 use super::convert;
-use super::mailbox::Item;
+use super::items::Item;
 use crate::cache::Cache;
 use crate::model::{MarketId, Notice};
 

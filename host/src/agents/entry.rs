@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 
+use super::items::Slot;
 use super::lane::Lane;
 use super::loader::ContentHash;
 use super::machine::{Machine, State};
-use super::mailbox::{Bounds, Mailbox, Slot};
+use super::mailbox::{Bounds, Mailbox};
 use super::settings::Settings;
 use super::stats::Stats;
 use super::status::{AgentState, Row};

@@ -9,9 +9,10 @@ use tracing::warn;
 
 use super::fault::{Call, Fault};
 use super::instance::{Instance, View, World};
+use super::items::Slot;
 use super::lane::Lane;
 use super::log::clean;
-use super::mailbox::{Mailbox, Slot};
+use super::mailbox::Mailbox;
 use super::scope::Scope;
 use super::state_files::StateFiles;
 use super::version::Version;

@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::mailbox::Slot;
+use super::items::Slot;
 use super::worker::Command;
 
 /// The queue of one worker. Its length is bounded by its use: an agent stands in it at most once,

@@ -41,6 +41,7 @@ mod guest_text;
 mod host_state;
 mod imports;
 mod instance;
+mod items;
 mod jobs;
 mod lane;
 pub mod loader;

@@ -9,7 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hotpit_rt::Clock;
 
-use super::mailbox::{Mailbox, Slot};
+use super::items::Slot;
+use super::mailbox::Mailbox;
 use super::scope::{Scope, wants_market};
 use crate::cache::{Cache, Change};
 use crate::feeds::Wanted;

@@ -3,7 +3,8 @@
 use hotpit_units::{Price, Quantity, Timestamp};
 
 use super::*;
-use crate::agents::mailbox::{Bounds, GapCause, Item};
+use crate::agents::items::{GapCause, Item};
+use crate::agents::mailbox::Bounds;
 use crate::bus::{Message, Snapshot, Stale};
 use crate::model::{
     FeeSchedule, Game, GameInfo, GameMarket, GameStatus, League, Level, Market, MarketStatus,

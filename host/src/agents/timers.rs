@@ -9,7 +9,8 @@ use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use tokio::sync::Notify;
 
-use super::mailbox::{Mailbox, Slot};
+use super::items::Slot;
+use super::mailbox::Mailbox;
 
 /// The longest sleep: a clock that is set while we sleep is noticed after it.
 const SLEEP_MAX: Duration = Duration::from_secs(60);

@@ -146,16 +146,8 @@ impl Host {
         let sink = Arc::new(floor.clone());
         let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
-        let espn = espn(
-            &config,
-            &account,
-            &streams,
-            Arc::clone(&bus),
-            &cache,
-            wanted.clone(),
-            clock,
-            entropy,
-        )?;
+        let espn =
+            espn(&config, &account, &streams, Arc::clone(&bus), &cache, wanted.clone(), entropy)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
@@ -307,9 +299,9 @@ fn espn(
     bus: Arc<Bus>,
     cache: &Arc<Cache>,
     wanted: Wanted,
-    clock: Clock,
     entropy: Entropy,
 ) -> anyhow::Result<Espn<HttpFetch, GameMilestones>> {
+    let clock = account.client.clock();
     let settings = config.feeds.espn.clone();
     let fetch = HttpFetch::new(&settings.url, Duration::from_millis(settings.timeout_ms))?;
     let milestones = GameMilestones { client: Arc::clone(&account.client), clock };

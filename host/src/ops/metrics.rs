@@ -153,8 +153,11 @@ fn streams(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
     freshness(page, streams, now);
 }
 
+/// A number of each stream that may not be known, in ms: name, help, and where it is.
+type AtAMoment = (&'static str, &'static str, fn(&StreamReport, Timestamp) -> Option<i64>);
+
 fn freshness(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
-    let of_streams: [(&str, &str, fn(&StreamReport, Timestamp) -> Option<i64>); 3] = [
+    let of_streams: [AtAMoment; 3] = [
         ("hotpit_stream_silence_seconds", "How long ago the last message came.", |stream, now| {
             stream.last_message.map(|last| ms(now.since(last)))
         }),
