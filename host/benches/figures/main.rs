@@ -14,6 +14,7 @@ mod feed;
 mod folder;
 mod measure;
 mod path;
+mod scoreboard;
 mod stream;
 
 #[path = "../../tests/support/guest.rs"]
@@ -29,8 +30,9 @@ mod tap;
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("feed", feed::print),
+    ("scoreboard", scoreboard::print),
     ("connection", connection::print),
     ("signing", connection::print_signing),
     ("agent", agent::print),

@@ -83,8 +83,11 @@ fn cases() -> Vec<Case> {
         case("nothing passes, and nobody says so", [Fault::new(Kind::FreezeConnections)], ANEW),
         case(
             "reads fail",
-            [Fault::new(Kind::Status { code: 503, applied: false }).on_route(all).times(20)],
-            UNMOVED,
+            [Fault::new(Kind::Status { code: 503, applied: false }).on_route(all).times(6)],
+            |before, after| {
+                let failures = |status| stream(status, "kalshi rest").failures;
+                UNMOVED(before, after) && failures(after) >= failures(before) + 6
+            },
         ),
         case(
             "reads are too many",
@@ -106,6 +109,7 @@ async fn whatever_happens_to_the_stream_it_recovers() {
     let setup = Setup::with(&MAKER)
         .line("feeds.kalshi", "command_timeout_ms = 1_000")
         .line("kalshi", "connect_timeout_ms = 500")
+        .line("kalshi", "left_alone_ms = 500")
         .line("kalshi", "read_timeout_ms = 2_000")
         .line("kalshi", "order_timeout_ms = 1_000");
     let mut floor = Floor::trading(&setup).await;
@@ -140,6 +144,7 @@ async fn whatever_happens_to_the_stream_it_recovers() {
 /// The stream is up, every book is synced, and the desk would trade.
 fn is_well(status: &Status) -> bool {
     is_up(status, "kalshi")
+        && is_up(status, "kalshi rest")
         && status.books.synced >= 2
         && status.books.stale == 0
         && status.desk.not_ready.is_none()
