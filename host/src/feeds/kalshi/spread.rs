@@ -135,7 +135,7 @@ impl Plan {
     fn left_out(&mut self, number: usize, tickers: &Tickers) {
         if let Some(held) = self.lines.get_mut(&number) {
             held.retain(|ticker| !tickers.contains(ticker));
-            self.full.insert(number, held.len().max(1));
+            self.full.insert(number, held.len());
         }
     }
 

@@ -8,9 +8,9 @@ use hotpit_units::Timestamp;
 
 use super::Tickers;
 
-/// How many ids of trades are remembered: more than can be traded in the time that a recovery
-/// looks back.
-const SEEN_MAX: usize = 20_000;
+/// How many ids of trades are remembered, over all connections: those of ten minutes, which is how
+/// far a recovery looks back, at 160 trades a second. Beyond, one may be published twice.
+const SEEN_MAX: usize = 100_000;
 /// How far before a break a recovery looks: clocks differ, and REST counts in seconds.
 const MARGIN: Duration = Duration::from_secs(2);
 /// The pause before a recovery that failed is tried again.

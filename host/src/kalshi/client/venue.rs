@@ -307,9 +307,7 @@ pub(super) fn placed_item(written: Written<BatchAnswer>) -> PlaceOutcome {
             },
             Some(refusal) => match refusal.code() {
                 // A duplicate: the one with this name exists.
-                Some(code) if code.eq_ignore_ascii_case("order_already_exists") => {
-                    PlaceOutcome::Duplicate
-                }
+                Some(code) if is_duplicate(code) => PlaceOutcome::Duplicate,
                 Some(_) if refusal.is_proof() => {
                     PlaceOutcome::Rejected { reason: refusal.to_string() }
                 }
@@ -320,6 +318,13 @@ pub(super) fn placed_item(written: Written<BatchAnswer>) -> PlaceOutcome {
         Written::NotSent { reason } => PlaceOutcome::NotSent { reason },
         Written::Unknown { reason } => PlaceOutcome::Unknown { reason },
     }
+}
+
+/// Whether a code says that there is an order of this name already. Its exact words are not
+/// documented.
+fn is_duplicate(code: &str) -> bool {
+    let code = code.to_ascii_lowercase();
+    code.contains("exist") || code.contains("duplicate") || code.contains("conflict")
 }
 
 /// What the answer to a cancel of a batch proves.

@@ -68,8 +68,9 @@ impl<T: Transport> Client<T> {
             Ok(response) => match decode(&response) {
                 Ok(answer) => Written::Done(answer),
                 Err(error) => match proof(&error) {
-                    Some(reason) => Written::Refused { reason },
-                    None => Written::Unknown { reason: error.to_string() },
+                    // A conflict: perhaps it was done before.
+                    Some(reason) if response.status != 409 => Written::Refused { reason },
+                    Some(_) | None => Written::Unknown { reason: error.to_string() },
                 },
             },
             Err(TransportError::NotSent(reason)) => Written::NotSent { reason },

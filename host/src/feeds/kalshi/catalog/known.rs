@@ -150,6 +150,7 @@ impl Known {
                     market.close_time = kept.close_time;
                     market.settlement = kept.settlement;
                     market.grid = kept.grid.clone();
+                    market.fees = kept.fees;
                 }
                 if *entry.market == market {
                     continue;
@@ -187,6 +188,11 @@ impl Known {
         if step.step == LifecycleStep::Created {
             self.created(step, now);
             return None;
+        }
+        if !self.entries.contains_key(ticker) && self.may_be_wanted(ticker) {
+            // It may be being read at this moment, from before the step.
+            let due = (now + STEP_OUTRANKS, 0);
+            self.rereads.insert(Reread::Market(ticker.clone()), due);
         }
         let entry = self.entries.get_mut(ticker)?;
         let before = Arc::clone(&entry.market);
@@ -248,8 +254,22 @@ impl Known {
             Subscription::Market(_) | Subscription::Event(_) | Subscription::League(_) => false,
         });
         if is_of_series || self.new_events.contains_key(event) || self.is_event_wanted(event) {
-            self.rereads.entry(Reread::Event(event.clone())).or_insert(due);
+            // In place of a reading that is under way: it may be from before.
+            self.rereads.insert(Reread::Event(event.clone()), due);
         }
+    }
+
+    /// Whether a market may be among those that somebody wants: a guess at what is worth a read.
+    fn may_be_wanted(&self, ticker: &Arc<str>) -> bool {
+        let begins = |name: &Arc<str>| {
+            ticker.strip_prefix(&**name).is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.league_events.values().flatten().any(begins)
+            || self.wanted.iter().any(|wanted| match wanted {
+                Subscription::Market(market) => market == ticker,
+                Subscription::Event(name) | Subscription::Series(name) => begins(name),
+                Subscription::League(_) => false,
+            })
     }
 
     fn fees_step(&mut self, step: &EventFees, now: Timestamp) -> Vec<Arc<Market>> {
@@ -270,6 +290,7 @@ impl Known {
             };
             if entry.market.fees != fees {
                 Arc::make_mut(&mut entry.market).fees = fees;
+                entry.stepped_at = now;
                 changed.push(Arc::clone(&entry.market));
             }
         }
@@ -399,6 +420,18 @@ mod tests {
         assert_eq!(known.step(&step, at(1))[0].status, MarketStatus::Inactive);
         assert_eq!(find(&mut known, "active", at(2)), None);
         assert_eq!(find(&mut known, "active", at(6)), Some(MarketStatus::Active));
+    }
+
+    #[test]
+    fn a_step_that_comes_before_its_market_is_known_has_it_read_again() {
+        let mut known = Known::default();
+        known.want([Subscription::Event("E".into())].into());
+        for (ticker, expected) in [("E-M", true), ("F-M", false)] {
+            let step = json!({"market_ticker": ticker, "event_type": "determined"});
+            known.step(&Step::Market(serde_json::from_value(step).unwrap()), at(0));
+            assert_eq!(known.take_reread(at(0)), None, "not while REST may lag");
+            assert_eq!(known.take_reread(at(5)).is_some(), expected, "{ticker}");
+        }
     }
 
     #[test]

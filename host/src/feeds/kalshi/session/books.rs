@@ -100,6 +100,11 @@ impl Books {
         was_missing
     }
 
+    /// Every market that is followed.
+    pub(super) fn tickers(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.keys()
+    }
+
     /// The market of this name, if it is followed.
     pub(super) fn ticker(&self, name: &str) -> Option<&Arc<str>> {
         self.entries.get(name).map(|entry| &entry.ticker)

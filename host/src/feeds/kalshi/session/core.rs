@@ -144,12 +144,27 @@ impl<P: Publish> Core<P> {
     /// Other markets are wanted.
     pub(super) fn want(&mut self, wanted: Arc<Tickers>, now: Timestamp) {
         self.wanted = wanted;
-        let held = self.subscriptions[Channel::Books as usize].held();
-        // Some may be wanted again before they were taken out.
-        self.books.hold(held.intersection(&self.wanted), now);
+        // At once, and not when they are taken out: another connection may follow them by then.
+        let unwanted: Vec<_> =
+            self.books.tickers().filter(|it| !self.wanted.contains(*it)).cloned().collect();
+        self.forget_books(&unwanted, "no longer followed", now);
+        self.hold_books(now);
         self.statistics.retain(|ticker, _| self.wanted.contains(ticker));
         self.subscriptions.iter_mut().for_each(Subscription::wake);
         self.advance(now);
+    }
+
+    /// Of markets that are wanted and held, and of whose books nothing is known, the books are asked
+    /// for: they were wanted again before they were taken out, or stay because that failed.
+    pub(super) fn hold_books(&mut self, now: Timestamp) {
+        let books = &self.subscriptions[Channel::Books as usize];
+        let held = books.held().intersection(&self.wanted);
+        self.books.hold(held.filter(|ticker| !books.is_removing(ticker)), now);
+    }
+
+    pub(super) fn forget_books(&mut self, tickers: &[Arc<str>], reason: &str, now: Timestamp) {
+        let trusted = self.books.forget(tickers);
+        self.publish_stale(trusted, reason, now);
     }
 
     /// The wanted markets for which this connection has no room.

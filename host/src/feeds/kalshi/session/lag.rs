@@ -40,6 +40,11 @@ impl Lag {
             self.window_began = now;
             self.quickest = [None, self.quickest[0]];
         }
+        if self.dated.is_some_and(|(least, _)| lag < least) {
+            // Our clock was set back since the handshake, which bounds nothing any more.
+            self.dated = None;
+            self.quickest = [None; 2];
+        }
         let quickest = self.quickest[0].get_or_insert(lag);
         *quickest = lag.min(*quickest);
         let skew = self.skew_ms().unwrap_or(lag);
@@ -130,6 +135,15 @@ mod tests {
         assert!(line.frame(2_000, 20) > 28_000);
         line.lag.dated(at(3_000), at(33_400), at(33_450));
         assert!(line.frame(4_000, 20) < 20);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_late_frame() {
+        let mut line = Line::open(0);
+        line.frame(1_000, 20);
+        line.skew = -30_000;
+        assert_eq!(line.frame(2_000, 20), 0);
+        assert_eq!(line.frame(3_000, 8_020), 8_000);
     }
 
     #[test]

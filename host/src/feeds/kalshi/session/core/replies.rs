@@ -43,6 +43,7 @@ impl<P: Publish> Core<P> {
     ) {
         let Some(id) = header.id else { return };
         let Some(channel) = self.channel_awaiting(id) else { return };
+        let adding = self.subscription(channel).adding();
         let subscription = self.subscription_mut(channel);
         if subscription.sid().is_none()
             && let Some(sid) = header.sid
@@ -55,6 +56,12 @@ impl<P: Publish> Core<P> {
         let refusals = subscription.refusals();
         if refusals > 0 {
             tracing::error!(?channel, refusals, "markets are not let in");
+        }
+        if channel == Channel::Books {
+            let held = self.subscription(channel).held();
+            let not_in: Vec<_> = adding.into_iter().filter(|it| !held.contains(it)).collect();
+            self.forget_books(&not_in, "the exchange does not let it in", now);
+            self.hold_books(now);
         }
         self.advance(now);
     }
@@ -74,15 +81,16 @@ impl<P: Publish> Core<P> {
     /// A subscription ended, and not because we ended it.
     fn ended(&mut self, channel: Channel, reason: &str, now: Timestamp) {
         let Some(sid) = self.subscription(channel).sid() else { return };
-        let held: Vec<_> = self.subscription(channel).held().iter().cloned().collect();
         match channel {
             Channel::Books => {
-                let trusted = self.books.forget(&held);
+                // Those too whose snapshot came before the answer to their command.
+                let trusted = self.books.clear();
                 self.publish_stale(trusted, reason, now);
             }
             Channel::Trades => self.lose_trades(now),
             Channel::Fills | Channel::Orders => self.desk.disconnected(reason),
-            Channel::Lifecycle | Channel::Positions | Channel::Groups | Channel::Statistics => {}
+            Channel::Positions | Channel::Groups => self.desk.lost(reason),
+            Channel::Lifecycle | Channel::Statistics => {}
         }
         self.tracker.forget(sid);
         self.subscription_mut(channel).ended(now);
@@ -119,7 +127,13 @@ impl<P: Publish> Core<P> {
             (7 | 10 | 25, None) => return Err(Restart(reason())),
             (_, _) if is_ask => self.books.end_ask(now, self.settings.snapshot_timeout()),
             (_, Some(channel)) if named.is_some() => {
+                let adding = self.subscription(channel).adding();
                 self.subscription_mut(channel).failed(code, failure.tickers(), now);
+                if channel == Channel::Books {
+                    // Whether they are followed is not known: a snapshot that came proves nothing.
+                    self.forget_books(&adding, &reason(), now);
+                    self.hold_books(now);
+                }
             }
             (_, _) => {}
         }
