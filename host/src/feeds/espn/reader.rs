@@ -77,6 +77,7 @@ impl Reader {
             // It was being played and is on the board no more: nobody knows how it stands.
             if let Some(game) = known.game.as_mut().filter(|it| it.status != GameStatus::Unknown) {
                 game.status = GameStatus::Unknown;
+                game.situation = None;
                 game.ts = received;
                 messages.push(Message::Game(game.clone()));
             }
