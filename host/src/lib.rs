@@ -35,6 +35,7 @@ pub mod journal;
 pub mod kalshi;
 pub mod model;
 pub mod ops;
+pub mod recording;
 pub mod streams;
 
 pub use hotpit_units as units;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hotpit::bus::Message;
 use hotpit::cache::Cache;
 use hotpit::desk::venue::{PlaceOutcome, PlaceRequest, Venue};
+use hotpit::feeds::kalshi::wire::Channel;
 use hotpit::feeds::kalshi::{Feed, FeedStats, Links, Settings};
 use hotpit::feeds::{Publish, Wanted};
 use hotpit::kalshi::http::{Request, Response};
@@ -92,6 +93,8 @@ async fn follow(ws_url: String, publish: Arc<Count>) -> mpsc::Sender<Vec<Arc<str
         stats: Arc::<FeedStats>::default(),
         links: Arc::<Links>::default(),
         streams: Arc::new(Streams::new(clock, entropy)),
+        channels: &Channel::ALL,
+        tap: None,
         clock,
         entropy,
     };

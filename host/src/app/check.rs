@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::agents::{self, Parameter};
+use crate::agents::{self, Checked, Parameter, Plan};
 use crate::cli::{CheckReport, ParameterLine};
 use crate::config::Config;
 use crate::model::Subscription;
@@ -15,16 +15,7 @@ use crate::model::Subscription;
 /// # Errors
 /// When it is no agent that can be loaded, with everything that is in the way.
 pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
-    let wasm = std::fs::read(file).context("cannot be read")?;
-    let beside = file.with_extension("toml");
-    let options = match std::fs::read_to_string(&beside) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => {
-            return Err(error).with_context(|| format!("{} cannot be read", beside.display()));
-        }
-    };
-    let checked = agents::check(&wasm, options.as_deref(), &config.agent_settings())?;
+    let (checked, bytes) = checked(config, file)?;
     let (Some(manifest), Some(plan)) = (checked.manifest, checked.plan) else {
         bail!("{}", checked.problems.join("; "));
     };
@@ -48,7 +39,7 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
         name: manifest.name,
         version: manifest.version,
         hash: checked.hash,
-        bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
+        bytes,
         imports: checked.surface.imports.into_iter().map(|import| import.name).collect(),
         subscribes: plan.subscriptions.iter().map(words).collect(),
         requires: manifest.requires,
@@ -64,6 +55,30 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
             .collect(),
         warnings,
     })
+}
+
+/// How a file would run.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn plan(config: &Config, file: &Path) -> anyhow::Result<Plan> {
+    let (checked, _) = checked(config, file)?;
+    checked.plan.with_context(|| checked.problems.join("; "))
+}
+
+/// What the agents' part says of a file, and its size.
+fn checked(config: &Config, file: &Path) -> anyhow::Result<(Checked, u64)> {
+    let wasm = std::fs::read(file).context("cannot be read")?;
+    let beside = file.with_extension("toml");
+    let options = match std::fs::read_to_string(&beside) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", beside.display()));
+        }
+    };
+    let checked = agents::check(&wasm, options.as_deref(), &config.agent_settings())?;
+    Ok((checked, u64::try_from(wasm.len()).unwrap_or(u64::MAX)))
 }
 
 fn words(subscription: &Subscription) -> String {

@@ -14,6 +14,7 @@ mod check;
 mod desk;
 mod floor;
 mod games;
+mod record;
 mod source;
 mod state;
 
@@ -32,6 +33,7 @@ pub use self::check::check;
 use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
 use self::games::{GameMilestones, league_names};
+pub use self::record::{RecordOptions, markets_of_agents, record};
 use self::source::HostSource;
 use crate::agents::{Agents, Resources};
 use crate::bus::{Bus, BusState};
@@ -39,6 +41,7 @@ use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
+use crate::feeds::kalshi::wire::Channel;
 use crate::feeds::kalshi::{Feed, FeedStats, Links};
 use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
@@ -177,6 +180,8 @@ impl Host {
             stats: Arc::clone(&stats),
             links: Arc::clone(&floor.links),
             streams: Arc::clone(&streams),
+            channels: &Channel::ALL,
+            tap: None,
             clock,
             entropy,
         };

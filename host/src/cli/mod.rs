@@ -1,13 +1,15 @@
 //! The command line: what a user types, and what is printed.
 //!
-//! `run` and `check` do their work here in this process, through [`crate::app`]. The others talk
-//! to a running host over its operator's port. Nothing here decides about trading.
+//! `run`, `check`, `record` and `inspect` do their work here in this process. The others talk to
+//! a running host over its operator's port. Nothing here decides about trading.
 //!
 //! Exit codes: 0 done, 1 it failed (with why on standard error), 2 the command itself is wrong.
 
 mod check;
 mod client;
+mod inspect;
 mod logging;
+mod record;
 mod run;
 mod table;
 mod talk;
@@ -50,6 +52,19 @@ enum Command {
         /// The wasm files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Record the exchange's WebSocket, frame by frame, without trading
+    Record(record::RecordArgs),
+    /// Tell what is in recordings: types, losses, unknown fields, latency
+    Inspect {
+        /// The files of a recording, in order; or plain JSON lines with a frame on each
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print the book of each market at the end instead, as JSON, in prices of its own leg
+        #[arg(long, conflicts_with = "json")]
+        books: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -113,6 +128,10 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Check { files, format } => {
             return check::check(&Config::load(config)?, &files, format.json);
+        }
+        Command::Record(args) => record::record(Config::load(config)?, args)?,
+        Command::Inspect { files, books, format } => {
+            return inspect::inspect(&files, books, format.json);
         }
         Command::Status(format) => talk(talk::Request::Status { json: format.json })?,
         Command::Agents(format) => talk(talk::Request::Agents { json: format.json })?,

@@ -15,6 +15,10 @@ use crate::ops::live::Screen;
 /// The exit code of a process that a second signal ended: 128 and the number of SIGINT.
 const IMPATIENT: i32 = 130;
 
+/// Said when somebody does not wait for the end.
+const INSISTED: &str =
+    "ended at once: orders may still work at the exchange, the next run finds them";
+
 /// Runs the host and prints its summary, always the last line.
 pub(super) fn run(
     config: Config,
@@ -29,7 +33,7 @@ pub(super) fn run(
         .context("cannot start the runtime")?;
     let status = runtime.block_on(async {
         let signals = Signals::new()?;
-        let end = signals.end(run_for).boxed();
+        let end = signals.end(run_for, INSISTED).boxed();
         let result = app::run(config, RunOptions { screen: screen.clone(), end }).await;
         screen.clear();
         result
@@ -42,7 +46,7 @@ pub(super) fn run(
 }
 
 /// What asks the process to end.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// The terminal is gone.
@@ -50,7 +54,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -69,8 +73,12 @@ impl Signals {
     }
 
     /// Completes with the first signal, or when the time is over. A signal after that does not
-    /// wait any more: somebody insists.
-    async fn end(mut self, run_for: Option<Duration>) -> &'static str {
+    /// wait any more: somebody insists, and is told what that means.
+    pub(super) async fn end(
+        mut self,
+        run_for: Option<Duration>,
+        insisted: &'static str,
+    ) -> &'static str {
         let over = async {
             match run_for {
                 Some(time) => tokio::time::sleep(time).await,
@@ -84,9 +92,7 @@ impl Signals {
         };
         tokio::spawn(async move {
             self.next().await;
-            eprintln!(
-                "\nended at once: orders may still work at the exchange, the next run finds them"
-            );
+            eprintln!("\n{insisted}");
             std::process::exit(IMPATIENT);
         });
         reason

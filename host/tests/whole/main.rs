@@ -11,6 +11,7 @@ mod faults;
 mod folder;
 mod hostile;
 mod outages;
+mod recording;
 mod secrets;
 mod streams;
 mod trading;

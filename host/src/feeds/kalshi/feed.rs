@@ -6,12 +6,13 @@ use std::sync::Arc;
 use hotpit_rt::{Clock, Entropy};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Tickers;
 use super::catalog::{Catalog, LeagueNames, STEPS_CAPACITY};
 use super::poll::Poller;
 use super::settings::Settings;
 use super::spread::{Links, Spread};
 use super::stats::FeedStats;
+use super::wire::Channel;
+use super::{Tap, Tickers};
 use crate::desk::DeskSender;
 use crate::feeds::{Publish, Wanted};
 use crate::kalshi::{Client, Transport};
@@ -41,6 +42,10 @@ pub struct Feed<T, P> {
     pub links: Arc<Links>,
     /// Where its connections are shown.
     pub streams: Arc<Streams>,
+    /// What the first connection subscribes to: [`Channel::ALL`], or less.
+    pub channels: &'static [Channel],
+    /// Who else hears what comes.
+    pub tap: Option<Arc<dyn Tap>>,
     /// Tells the time.
     pub clock: Clock,
     /// For the pauses between tries.
@@ -89,6 +94,8 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
             catalog: steps,
             markets: followed,
             broken: self.broken,
+            channels: self.channels,
+            tap: self.tap,
             clock: self.clock,
             entropy: self.entropy,
         };

@@ -30,11 +30,23 @@ pub mod wire;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hotpit_units::Timestamp;
+
 pub use catalog::LeagueNames;
 pub use feed::Feed;
 pub use settings::Settings;
 pub use spread::Links;
 pub use stats::{FeedReport, FeedStats};
+
+/// Hears what connections bring, before anything is made of it. It must not wait.
+pub trait Tap: std::fmt::Debug + Send + Sync {
+    /// A connection stands. Returns the number by which the tap knows it.
+    fn opened(&self, now: Timestamp) -> u32;
+    /// A text frame came.
+    fn frame(&self, connection: u32, text: &str, received: Timestamp);
+    /// A connection ended.
+    fn closed(&self, connection: u32, reason: &str, now: Timestamp);
+}
 
 /// A set of markets.
 type Tickers = BTreeSet<Arc<str>>;

@@ -14,13 +14,13 @@ use hotpit_units::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::Tickers;
 use super::catalog::Step;
 use super::session::Session;
 use super::settings::Settings;
 use super::stats::FeedStats;
 use super::trades::Seen;
 use super::wire::Channel;
+use super::{Tap, Tickers};
 use crate::desk::DeskSender;
 use crate::feeds::Publish;
 use crate::kalshi::{Client, Credentials, Transport};
@@ -160,6 +160,9 @@ pub(super) struct Spread<T, P> {
     pub(super) markets: watch::Receiver<Arc<Tickers>>,
     /// Markets whose books turned out not to be the exchange's.
     pub(super) broken: mpsc::Receiver<Vec<Arc<str>>>,
+    /// The channels of the first connection.
+    pub(super) channels: &'static [Channel],
+    pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -256,7 +259,7 @@ impl<T: Transport, P: Publish + 'static> Spread<T, P> {
             settings: self.settings.clone(),
             client: Arc::clone(&self.client),
             credentials: Arc::clone(&self.credentials),
-            channels: if is_first { &Channel::ALL } else { &BY_MARKET },
+            channels: if is_first { self.channels } else { &BY_MARKET },
             publish: Arc::clone(&self.publish),
             stats: Arc::clone(&self.stats),
             stream: Arc::clone(&stream),
@@ -266,6 +269,7 @@ impl<T: Transport, P: Publish + 'static> Spread<T, P> {
             left_out,
             broken: Arc::clone(&broken),
             seen: Arc::clone(seen),
+            tap: self.tap.clone(),
             clock: self.clock,
             entropy: self.entropy,
         };

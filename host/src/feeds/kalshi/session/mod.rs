@@ -27,13 +27,13 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use self::core::{Core, Parts};
 use self::reports::{CatalogLink, DeskLink};
 use self::socket::{Opened, Socket};
-use super::Tickers;
 use super::catalog::Step;
 use super::settings::Settings;
 use super::spread::Broken;
 use super::stats::FeedStats;
 use super::trades::{Seen, TradeQuery, requests};
 use super::wire::Channel;
+use super::{Tap, Tickers};
 use crate::desk::DeskSender;
 use crate::feeds::Publish;
 use crate::kalshi::{CallError, Client, Credentials, Transport};
@@ -71,6 +71,8 @@ pub(super) struct Session<T, P> {
     pub(super) broken: Arc<Broken>,
     /// The trades that were published, whatever connection they came over.
     pub(super) seen: Arc<Seen>,
+    /// Who else hears what comes.
+    pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -109,6 +111,7 @@ impl<T: Transport, P: Publish> Session<T, P> {
                 stream.connected();
                 tracing::info!(url, "connected");
                 core.opened(date, asked, clock.now());
+                let tapped = self.tap.as_deref().map(|tap| (tap, tap.opened(clock.now())));
                 let connection = Connection {
                     socket,
                     client: &client,
@@ -116,9 +119,14 @@ impl<T: Transport, P: Publish> Session<T, P> {
                     stats: &stats,
                     stream: &stream,
                     left_out: &self.left_out,
+                    tapped,
                     clock,
                 };
-                connection.serve(&mut core, &mut markets, &self.broken).await
+                let end = connection.serve(&mut core, &mut markets, &self.broken).await;
+                if let (Some((tap, number)), Err(Restart(reason))) = (tapped, &end) {
+                    tap.closed(number, reason, clock.now());
+                }
+                end
             };
             let end = tokio::select! {
                 biased;
@@ -149,6 +157,8 @@ struct Connection<'a, T> {
     stats: &'a FeedStats,
     stream: &'a Stream,
     left_out: &'a watch::Sender<Tickers>,
+    /// Who else hears what comes, and by which number it knows the connection.
+    tapped: Option<(&'a dyn Tap, u32)>,
     clock: Clock,
 }
 
@@ -216,6 +226,9 @@ impl<T: Transport> Connection<'_, T> {
                 None => return Err(Restart("the connection was closed".to_owned())),
                 Some(Err(error)) => return Err(socket::describe(&error)),
                 Some(Ok(Frame::Text(text))) => {
+                    if let Some((tap, number)) = self.tapped {
+                        tap.frame(number, &text, now);
+                    }
                     core.frame(&text, now)?;
                 }
                 Some(Ok(Frame::Close(frame))) => {

@@ -81,6 +81,7 @@ impl Floor {
             left_out: watch::channel(Tickers::new()).0,
             broken: Arc::default(),
             seen: Arc::default(),
+            tap: None,
             clock: Clock::system(),
             entropy: Entropy::seeded(3),
         };

@@ -38,6 +38,9 @@ impl Channel {
         Self::Statistics,
     ];
 
+    /// Those that say nothing of our account.
+    pub const PUBLIC: [Self; 4] = [Self::Books, Self::Trades, Self::Lifecycle, Self::Statistics];
+
     /// Kalshi's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

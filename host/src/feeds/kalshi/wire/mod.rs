@@ -11,6 +11,7 @@
 
 mod body;
 mod command;
+pub mod fields;
 mod frame;
 mod quick;
 

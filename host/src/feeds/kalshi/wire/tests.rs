@@ -5,7 +5,7 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{FeeType, VenueFill, VenueOrder, VenueOrderStatus};
+use crate::model::{FeeType, VenueFill, VenueOrder, VenueOrderStatus, VenuePosition};
 
 /// One frame of every type, with the newest fields.
 const FRAMES: &str = include_str!("../fixtures/frames.jsonl");
@@ -43,18 +43,18 @@ fn every_frame_of_the_exchange_is_read() {
     }
     let expected = BTreeMap::from([
         ("subscribed", 1),
-        ("ok", 2),
+        ("ok", 3),
         ("unsubscribed", 1),
-        ("error", 3),
+        ("error", 4),
         ("snapshot", 2),
         ("delta", 2),
         ("trade", 1),
         ("fill", 1),
-        ("order", 1),
-        ("lifecycle", 6),
-        ("event created", 1),
+        ("order", 2),
+        ("lifecycle", 7),
+        ("event created", 2),
         ("event fees", 2),
-        ("position", 1),
+        ("position", 2),
         ("group", 1),
         ("statistics", 1),
         ("unused", 3),
@@ -188,6 +188,8 @@ fn answers_to_commands_are_read() {
     let Body::Error(failure) = parse(frame_of("error")[2]).unwrap().body else { panic!() };
     assert_eq!((failure.code, failure.text()), (26, "Market limit exceeded"));
     assert_eq!(failure.tickers().collect::<Vec<_>>(), ["MARKET-8", "MARKET-9"]);
+    let Body::Error(failure) = parse(frame_of("error")[3]).unwrap().body else { panic!() };
+    assert_eq!(failure.tickers().collect::<Vec<_>>(), ["MARKET-8"]);
 }
 
 #[test]
@@ -203,6 +205,14 @@ fn reports_on_our_orders_become_the_desks_words() {
     assert_eq!(order.status, VenueOrderStatus::Resting);
     assert_eq!(order.exchange_index, 2);
     assert_eq!(order.remaining, Quantity::from_contracts(10));
+    let Body::Order(order) = parse(frame_of("user_order")[1]).unwrap().body else { panic!() };
+    let order = VenueOrder::try_from(*order).unwrap();
+    assert_eq!(order.status, VenueOrderStatus::Canceled);
+    assert_eq!((order.filled, order.remaining), (Quantity::from_raw(250), Quantity::ZERO));
+    let Body::Position(position) = parse(frame_of("market_position")[1]).unwrap().body else {
+        panic!()
+    };
+    assert_eq!(VenuePosition::from(position).quantity, Quantity::from_raw(-750));
 }
 
 #[test]
@@ -222,6 +232,7 @@ fn the_steps_of_a_market_are_read() {
     assert_eq!(steps[3].settlement(), Some(Price::ZERO));
     assert_eq!(steps[4].step, LifecycleStep::Settled);
     assert_eq!(steps[5].step, LifecycleStep::Unknown);
+    assert_eq!(steps[6].step, LifecycleStep::Deactivated);
     let fees: Vec<_> = frame_of("event_fee_update")
         .into_iter()
         .map(|line| match parse(line).unwrap().body {
@@ -291,7 +302,7 @@ proptest! {
 
     /// Frames cut off, or with one byte turned into another.
     #[test]
-    fn no_damaged_frame_panics(line in 0_usize..29, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn no_damaged_frame_panics(line in 0_usize..FRAMES.lines().count(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
         let line = FRAMES.lines().nth(line).unwrap();
         let mut bytes = line.as_bytes().to_vec();
         let at = at.index(bytes.len());

@@ -1,0 +1,565 @@
+//! [`Recorder`]: writes a recording on a thread of its own.
+//!
+//! What is recorded goes through a queue that is bounded in lines and in bytes. When the disk is
+//! behind and it is full, frames are left out and counted, and the count is written in their
+//! place. Every second what was written reaches the system, so that a kill costs a second.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hotpit_units::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+use zstd::stream::write::Encoder;
+
+use super::line::{FORMAT, Head, Line};
+use crate::feeds::kalshi::Tap;
+
+/// Lines that may wait for the disk.
+const QUEUE_LINES_MAX: usize = 65_536;
+/// Bytes of frames that may wait for the disk.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// How often what was written reaches the system, and is told.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// zstd's own default: frames shrink to a tenth at about 200 MB/s.
+const LEVEL: i32 = 3;
+
+/// How the files of recordings begin.
+const PREFIX: &str = "kalshi-";
+/// How they end.
+const SUFFIX: &str = ".jsonl.zst";
+
+/// Where a recording goes, and how much of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The folder; made if it is missing.
+    pub folder: PathBuf,
+    /// How large a file gets, in bytes, before the next one begins.
+    pub file_bytes_max: u64,
+    /// How large all recordings in the folder together may get, in bytes; the oldest files are
+    /// deleted.
+    pub folder_bytes_max: u64,
+    /// What the books are subscribed with.
+    pub use_yes_price: bool,
+    /// The address of the WebSocket.
+    pub ws_url: String,
+}
+
+/// Why a recording ended by itself, or did not begin.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{path}: {cause}")]
+pub struct RecordError {
+    /// The file or folder.
+    path: String,
+    cause: Arc<io::Error>,
+}
+
+impl RecordError {
+    fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |cause| Self { path, cause: Arc::new(cause) }
+    }
+}
+
+/// How far a recording is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Frames that were written.
+    pub frames: u64,
+    /// Frames that were left out because the disk was behind.
+    pub lost: u64,
+    /// Bytes on the disk, compressed, in files that this recording began.
+    pub bytes: u64,
+    /// Files begun.
+    pub files: u64,
+    /// Files deleted because the folder was full, those of earlier recordings included.
+    pub deleted: u64,
+    /// Why nothing is recorded any more.
+    pub failed: Option<RecordError>,
+}
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Recorder {
+    tape: Arc<Tape>,
+    progress: watch::Receiver<Progress>,
+    thread: JoinHandle<()>,
+}
+
+/// Where connections put what comes.
+#[derive(Debug)]
+struct Tape {
+    sender: SyncSender<Entry>,
+    use_yes_price: bool,
+    url: Arc<str>,
+    /// The number of the last connection.
+    connections: AtomicU32,
+    queued_bytes: Arc<AtomicUsize>,
+    /// Frames left out that were not told to the file yet.
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Opened { at: Timestamp, connection: u32 },
+    Frame { at: Timestamp, connection: u32, text: String },
+    Closed { at: Timestamp, connection: u32, reason: String },
+    End,
+}
+
+impl Recorder {
+    /// Begins a recording: its first file is there when this returns.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made.
+    pub fn start(settings: Settings, started: Timestamp) -> Result<Self, RecordError> {
+        let (sender, queue) = sync_channel(QUEUE_LINES_MAX);
+        let tape = Arc::new(Tape {
+            sender,
+            use_yes_price: settings.use_yes_price,
+            url: settings.ws_url.as_str().into(),
+            connections: AtomicU32::new(0),
+            queued_bytes: Arc::default(),
+            lost: Arc::default(),
+        });
+        let mut files = Files::new(settings, started);
+        files.begin(started)?;
+        let (told, progress) = watch::channel(files.progress.clone());
+        let writer = Writer {
+            files,
+            queue,
+            queued_bytes: Arc::clone(&tape.queued_bytes),
+            lost: Arc::clone(&tape.lost),
+            url: Arc::clone(&tape.url),
+            use_yes_price: tape.use_yes_price,
+            told,
+        };
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || writer.run())
+            .map_err(RecordError::of(Path::new("the thread of the recorder")))?;
+        Ok(Self { tape, progress, thread })
+    }
+
+    /// Where connections put what comes.
+    #[must_use]
+    pub fn tap(&self) -> Arc<dyn Tap> {
+        Arc::clone(&self.tape) as Arc<dyn Tap>
+    }
+
+    /// How far it is, as of the last second.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Writes what waits and ends the file. Blocks for as long as the disk takes.
+    #[must_use]
+    pub fn finish(self) -> Progress {
+        // A writer that failed reads no more; then its reason stands in the progress.
+        let _ = self.tape.sender.send(Entry::End);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the recorder panicked");
+        }
+        self.progress.borrow().clone()
+    }
+}
+
+impl Tap for Tape {
+    fn opened(&self, now: Timestamp) -> u32 {
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.put(Entry::Opened { at: now, connection });
+        connection
+    }
+
+    fn frame(&self, connection: u32, text: &str, received: Timestamp) {
+        let queued = self.queued_bytes.fetch_add(text.len(), Ordering::Relaxed);
+        let is_full = queued.saturating_add(text.len()) > QUEUE_BYTES_MAX;
+        let entry = || Entry::Frame { at: received, connection, text: text.to_owned() };
+        if is_full || !self.put(entry()) {
+            self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn closed(&self, connection: u32, reason: &str, now: Timestamp) {
+        self.put(Entry::Closed { at: now, connection, reason: reason.to_owned() });
+    }
+}
+
+impl Tape {
+    fn put(&self, entry: Entry) -> bool {
+        self.sender.try_send(entry).is_ok()
+    }
+}
+
+/// The thread that writes.
+struct Writer {
+    files: Files,
+    queue: Receiver<Entry>,
+    queued_bytes: Arc<AtomicUsize>,
+    lost: Arc<AtomicU64>,
+    url: Arc<str>,
+    use_yes_price: bool,
+    told: watch::Sender<Progress>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let result = self.serve().and_then(|()| self.files.end());
+        self.files.progress.failed = result.err();
+        self.told.send_replace(self.files.progress.clone());
+    }
+
+    /// Until the end, or an error.
+    fn serve(&mut self) -> Result<(), RecordError> {
+        let mut flushed = Instant::now();
+        loop {
+            let entry = self.queue.recv_timeout(FLUSH_EVERY.saturating_sub(flushed.elapsed()));
+            match entry {
+                Ok(Entry::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(entry) => self.write(&entry)?,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if flushed.elapsed() >= FLUSH_EVERY {
+                self.files.flush()?;
+                self.told.send_replace(self.files.progress.clone());
+                flushed = Instant::now();
+            }
+        }
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<(), RecordError> {
+        let (at, connection) = match entry {
+            Entry::Opened { at, connection }
+            | Entry::Frame { at, connection, .. }
+            | Entry::Closed { at, connection, .. } => (*at, *connection),
+            Entry::End => return Ok(()),
+        };
+        let (received_ms, number) = (Some(at.as_millis()), Some(connection));
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.files.progress.lost += lost;
+            let line =
+                Line { received_ms, connection: number, lost: Some(lost), ..Line::default() };
+            self.files.write(&line, at)?;
+        }
+        let line = match entry {
+            Entry::Opened { .. } => {
+                let opened = Some((&*self.url).into());
+                Line { received_ms, connection: number, opened, ..Line::default() }
+            }
+            Entry::Frame { text, .. } => {
+                self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
+                self.files.progress.frames += 1;
+                Line::of_frame(at.as_millis(), connection, self.use_yes_price, text)
+            }
+            Entry::Closed { reason, .. } => {
+                let closed = Some(reason.as_str().into());
+                Line { received_ms, connection: number, closed, ..Line::default() }
+            }
+            Entry::End => return Ok(()),
+        };
+        self.files.write(&line, at)
+    }
+}
+
+/// The files of a recording, one of them open.
+struct Files {
+    settings: Settings,
+    head: Head,
+    open: Option<Open>,
+    /// Bytes of the files that ended.
+    ended_bytes: u64,
+    progress: Progress,
+}
+
+struct Open {
+    path: PathBuf,
+    encoder: Encoder<'static, Counted>,
+}
+
+impl Files {
+    fn new(settings: Settings, started: Timestamp) -> Self {
+        let head = Head {
+            format: FORMAT,
+            started_ms: started.as_millis(),
+            host: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Self { settings, head, open: None, ended_bytes: 0, progress: Progress::default() }
+    }
+
+    /// Begins the next file, after making room for it.
+    fn begin(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        let folder = &self.settings.folder;
+        fs::create_dir_all(folder).map_err(RecordError::of(folder))?;
+        let room = self.settings.folder_bytes_max.saturating_sub(self.settings.file_bytes_max);
+        self.progress.deleted += make_room(folder, room).map_err(RecordError::of(folder))?;
+        let (path, file) = new_file(folder, now)?;
+        let failed = |error| RecordError::of(&path)(error);
+        let mut encoder = Encoder::new(Counted { file, bytes: 0 }, LEVEL).map_err(failed)?;
+        let head = Line { recording: Some(self.head.clone()), ..Line::default() };
+        write_line(&mut encoder, &head).map_err(failed)?;
+        self.open = Some(Open { path, encoder });
+        self.progress.files += 1;
+        self.flush()
+    }
+
+    fn write(&mut self, line: &Line<'_>, now: Timestamp) -> Result<(), RecordError> {
+        if let Some(open) = &self.open
+            && open.encoder.get_ref().bytes >= self.settings.file_bytes_max
+        {
+            self.end()?;
+        }
+        if self.open.is_none() {
+            self.begin(now)?;
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let written = write_line(&mut open.encoder, line);
+        written.map_err(RecordError::of(&open.path))
+    }
+
+    /// What was written reaches the system.
+    fn flush(&mut self) -> Result<(), RecordError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.encoder.flush().map_err(RecordError::of(&open.path))?;
+        self.progress.bytes = self.ended_bytes + open.encoder.get_ref().bytes;
+        Ok(())
+    }
+
+    /// Ends the open file.
+    fn end(&mut self) -> Result<(), RecordError> {
+        let Some(Open { path, encoder }) = self.open.take() else { return Ok(()) };
+        let counted = encoder.finish().map_err(RecordError::of(&path))?;
+        self.ended_bytes += counted.bytes;
+        self.progress.bytes = self.ended_bytes;
+        counted.file.sync_all().map_err(RecordError::of(&path))
+    }
+}
+
+/// Writes one line.
+fn write_line(to: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, line)?;
+    to.write_all(b"\n")
+}
+
+/// A file that knows how much was written to it.
+struct Counted {
+    file: File,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file that was not there, named by the time so that names sort as they were begun.
+fn new_file(folder: &Path, now: Timestamp) -> Result<(PathBuf, File), RecordError> {
+    let mut millis = now.as_millis();
+    loop {
+        let path = folder.join(format!("{PREFIX}{}{SUFFIX}", stamp(millis)));
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => millis += 1,
+            Err(error) => return Err(RecordError::of(&path)(error)),
+        }
+    }
+}
+
+/// A time as names of files have it: `20261127T134501.123Z`.
+fn stamp(millis: u64) -> String {
+    let time = i64::try_from(millis).ok().and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+    let time = time.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
+    time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string()
+}
+
+/// Deletes the oldest recordings until those in the folder have at most `room` bytes. Returns how
+/// many were deleted.
+fn make_room(folder: &Path, room: u64) -> io::Result<u64> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours =
+            name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        if is_ours {
+            files.push((name, entry.path(), entry.metadata()?.len()));
+        }
+    }
+    files.sort_unstable();
+    let mut total: u64 = files.iter().map(|(_, _, bytes)| bytes).sum();
+    let mut deleted = 0;
+    for (_, path, bytes) in files {
+        if total <= room {
+            break;
+        }
+        fs::remove_file(&path)?;
+        tracing::info!(file = %path.display(), "deleted to make room for the recording");
+        total = total.saturating_sub(bytes);
+        deleted += 1;
+    }
+    Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::*;
+
+    fn settings(folder: &Path) -> Settings {
+        Settings {
+            folder: folder.into(),
+            file_bytes_max: 1 << 20,
+            folder_bytes_max: 1 << 30,
+            use_yes_price: true,
+            ws_url: "ws://here".to_owned(),
+        }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_795_000_000_000 + millis)
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let mut files: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    fn lines(path: &Path) -> Vec<String> {
+        let mut lines = Vec::new();
+        read::lines(path, |line| lines.push(line.to_owned())).unwrap();
+        lines
+    }
+
+    /// Text that does not shrink.
+    fn noise(rng: &mut u64, bytes: usize) -> String {
+        (0..bytes)
+            .map(|_| {
+                *rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                char::from(b'!' + u8::try_from((*rng >> 33) % 90).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_connection_is_recorded_from_opening_to_closing() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(settings(folder.path()), at(0)).unwrap();
+        let tap = recorder.tap();
+        let first = tap.opened(at(1));
+        tap.frame(first, r#"{"type":"ok"}"#, at(2));
+        tap.frame(first, "{\"type\":", at(3));
+        tap.closed(first, "reset", at(4));
+        assert_eq!(tap.opened(at(5)), 2);
+        let progress = recorder.finish();
+        assert!(progress.failed.is_none());
+        assert_eq!((progress.frames, progress.lost, progress.files), (2, 0, 1));
+        let [file] = &files(folder.path())[..] else { panic!() };
+        assert_eq!(file.metadata().unwrap().len(), progress.bytes);
+        let lines = lines(file);
+        let started = at(0).as_millis();
+        assert!(lines[0].starts_with(&format!(
+            r#"{{"recording":{{"format":1,"started_ms":{started},"host":""#
+        )));
+        let expected = [
+            r#"{"received_ms":1795000000001,"connection":1,"opened":"ws://here"}"#,
+            r#"{"received_ms":1795000000002,"connection":1,"use_yes_price":true,"frame":{"type":"ok"}}"#,
+            r#"{"received_ms":1795000000003,"connection":1,"use_yes_price":true,"text":"{\"type\":"}"#,
+            r#"{"received_ms":1795000000004,"connection":1,"closed":"reset"}"#,
+            r#"{"received_ms":1795000000005,"connection":2,"opened":"ws://here"}"#,
+        ];
+        assert_eq!(lines[1..], expected);
+    }
+
+    #[test]
+    fn files_are_rotated_and_the_oldest_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        let old = folder.path().join("kalshi-20200101T000000.000Z.jsonl.zst");
+        fs::write(&old, [0; 1_000]).unwrap();
+        let bounds = Settings {
+            file_bytes_max: 300_000,
+            folder_bytes_max: 1_200_000,
+            ..settings(folder.path())
+        };
+        let recorder = Recorder::start(bounds, at(0)).unwrap();
+        assert!(old.exists());
+        let tap = recorder.tap();
+        let connection = tap.opened(at(1));
+        let mut rng = 1;
+        for number in 0..40 {
+            tap.frame(connection, &format!("{number} {}", noise(&mut rng, 100_000)), at(number));
+        }
+        let progress = recorder.finish();
+        assert_eq!((progress.frames, progress.lost), (40, 0));
+        assert!(progress.files > 6 && progress.deleted > 2, "{progress:?}");
+        assert!(!old.exists());
+        assert!(folder.path().join("notes.txt").exists());
+        let kept = files(folder.path());
+        let total: u64 = kept.iter().map(|path| path.metadata().unwrap().len()).sum();
+        assert!(total <= 1_300_000, "{total}");
+        let last = kept.iter().rfind(|path| path.extension().is_some_and(|it| it == "zst"));
+        assert!(lines(last.unwrap()).last().unwrap().contains(r#""text":"39 "#));
+    }
+
+    #[test]
+    fn what_the_disk_does_not_take_in_time_is_counted() {
+        let (sender, queue) = sync_channel(2);
+        let tape = Tape {
+            sender,
+            use_yes_price: true,
+            url: "ws://here".into(),
+            connections: AtomicU32::new(0),
+            queued_bytes: Arc::default(),
+            lost: Arc::default(),
+        };
+        for number in 0..5 {
+            tape.frame(1, "{}", at(number));
+        }
+        assert_eq!(tape.lost.load(Ordering::Relaxed), 3);
+        assert_eq!(tape.queued_bytes.load(Ordering::Relaxed), 4);
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(settings(folder.path()), at(0));
+        let mut writer = Writer {
+            files,
+            queue,
+            queued_bytes: Arc::clone(&tape.queued_bytes),
+            lost: Arc::clone(&tape.lost),
+            url: Arc::clone(&tape.url),
+            use_yes_price: true,
+            told: watch::channel(Progress::default()).0,
+        };
+        drop(tape);
+        writer.serve().unwrap();
+        writer.files.end().unwrap();
+        assert_eq!((writer.files.progress.frames, writer.files.progress.lost), (2, 3));
+        assert_eq!(writer.queued_bytes.load(Ordering::Relaxed), 0);
+        let lines = lines(&super::tests::files(folder.path())[0]);
+        assert!(lines[1].ends_with(r#""lost":3}"#), "{lines:?}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Recorder::start(settings(&file.join("recordings")), at(0)).unwrap_err();
+        assert!(error.to_string().contains("file/recordings"), "{error}");
+    }
+}
