@@ -20,7 +20,7 @@
 //! [`units`] and [`model`] are the vocabulary and know nobody. [`desk`] knows only them. [`streams`]
 //! keeps the life of every upstream, for [`feeds`], [`bus`] and [`kalshi`], which do the talking.
 //! [`cache`], [`agents`] and [`journal`] each do one thing. [`config`], [`ops`] and [`cli`] are for
-//! people. [`app`] knows all and puts them together. Clock, randomness, sockets
+//! people. [`recording`] keeps what the WebSocket brings, and reads it. [`app`] knows all and puts them together. Clock, randomness, sockets
 //! and threads come from `hotpit_rt` alone.
 
 pub mod agents;

@@ -1,14 +1,16 @@
 //! `hotpit inspect`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hotpit_units::Timestamp;
+use serde_json::value::RawValue;
 
 use super::table::{Align, Table};
 use super::text::{print, print_json, since};
-use crate::recording::{Inspection, Report, Spread};
+use crate::recording::{Books, Inspection, Report, Spread};
 
 /// Reads the files in order and prints what is in them. A file that cannot be read is told, and
 /// the others are read; then it is a failure.
@@ -25,13 +27,23 @@ pub(super) fn inspect(files: &[PathBuf], books: bool, json: bool) -> anyhow::Res
         for (ticker, reason) in inspection.books().doubts() {
             eprintln!("{ticker}: its book may not be the exchange's: {reason}");
         }
-        print_json(inspection.books())?;
+        print(&books_text(inspection.books())?)?;
     } else if json {
         print_json(inspection.report())?;
     } else {
         print(&report_text(inspection.report()))?;
     }
     Ok(code)
+}
+
+/// JSON with a market on each line.
+fn books_text(books: &Books) -> serde_json::Result<String> {
+    let books: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(&serde_json::to_string(books)?)?;
+    let lines = books.iter().map(|(ticker, book)| {
+        serde_json::to_string(ticker).map(|ticker| format!("{ticker}: {book}"))
+    });
+    Ok(format!("{{{}}}\n", lines.collect::<Result<Vec<_>, _>>()?.join(",\n ")))
 }
 
 fn report_text(report: &Report) -> String {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use super::logging;
 use super::run::Signals;
-use super::text::{self, mebibytes};
+use super::text;
 use crate::app::{self, RecordOptions};
 use crate::config::Config;
 use crate::feeds::espn::{LEAGUES, LeagueFacts};
@@ -84,12 +84,8 @@ pub(super) fn record(config: Config, args: RecordArgs) -> anyhow::Result<()> {
         app::record(config, options).await
     })?;
     text::print(&format!(
-        "summary: frames={} lost={} files={} deleted={} size={}\n",
-        progress.frames,
-        progress.lost,
-        progress.files,
-        progress.deleted,
-        mebibytes(progress.bytes)
+        "summary: frames={} lost={} bytes={} files={} deleted={}\n",
+        progress.frames, progress.lost, progress.bytes, progress.files, progress.deleted
     ))
 }
 

@@ -149,8 +149,9 @@ impl Inspection {
     /// Reads a file after those that were read before.
     ///
     /// # Errors
-    /// When it cannot be read, or a later version wrote it.
+    /// When it cannot be read, is something else, or a later version wrote it.
     pub fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let (frames, bad_lines) = (self.report.frames, self.report.bad_lines);
         let mut refused = None;
         let end = read::lines(path, |line| {
             if refused.is_none() {
@@ -162,6 +163,9 @@ impl Inspection {
                 "format {format} of recordings is newer than this version, which reads up to \
                  {FORMAT}: use the hotpit that wrote it, or a newer one"
             );
+        }
+        if self.report.frames == frames && self.report.bad_lines > bad_lines {
+            anyhow::bail!("it is no recording: no line of it is a frame");
         }
         if end == End::CutOff {
             self.report.cut_off.push(path.display().to_string());

@@ -234,6 +234,8 @@ fn files_of_a_later_format_are_refused_and_those_of_another_recording_kept_apart
     });
     assert_eq!(books(&inspection), expected);
     assert_eq!((inspection.report().missing, inspection.report().duplicates), (0, 0));
+    let other = write("e", &["a = 1".to_owned()]);
+    assert!(inspection.file(&other).unwrap_err().to_string().contains("no recording"));
     let later = write("d", &[head(2, 3)]);
     let error = inspection.file(&later).unwrap_err().to_string();
     assert!(error.contains("format 2"), "{error}");
