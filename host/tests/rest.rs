@@ -10,7 +10,7 @@ use std::fs;
 use std::time::Duration;
 
 use hotpit::desk::venue::{CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, Venue};
-use hotpit::kalshi::client::{AmendRequest, Written};
+use hotpit::kalshi::client::{AmendRequest, Decrease, Expiry, Filter, Written};
 use hotpit::kalshi::{Client, Credentials, HttpTransport, Settings, Signer};
 use hotpit::model::{TimeInForce, VenueOrderId, VenueOrderStatus};
 use hotpit::streams::Streams;
@@ -81,6 +81,7 @@ impl Desk {
             time_in_force: TimeInForce::GoodTillCanceled,
             post_only: true,
             expires: None,
+            order_group_id: None,
         }
     }
 
@@ -107,6 +108,8 @@ impl Desk {
             side: Side::Bid,
             price: Price::from_cents(2),
             quantity: Quantity::from_contracts(contracts),
+            rename: None,
+            expiry: Expiry::Keep,
         }
     }
 
@@ -126,11 +129,13 @@ async fn orders_are_amended_decreased_and_canceled_with_either_kind_of_key() {
         let id = VenueOrderId::from(amended.order_id);
         assert_eq!(desk.remaining(&id).await, Quantity::from_contracts(8));
         let rest = Quantity::from_contracts(3);
-        let Written::Done(left) = desk.client.decrease(&desk.cancel_of(&id), rest).await else {
-            panic!("not decreased")
-        };
-        assert_eq!(left.remaining_count, rest);
-        let again = desk.client.decrease(&desk.cancel_of(&id), Quantity::from_contracts(9)).await;
+        for decrease in [Decrease::By(Quantity::from_contracts(2)), Decrease::To(rest)] {
+            let decreased = desk.client.decrease(&desk.cancel_of(&id), decrease).await;
+            assert!(matches!(decreased, Written::Done(_)), "{decreased:?}");
+        }
+        assert_eq!(desk.remaining(&id).await, rest);
+        let more = Decrease::To(Quantity::from_contracts(9));
+        let again = desk.client.decrease(&desk.cancel_of(&id), more).await;
         assert!(matches!(again, Written::Refused { .. }), "{again:?}");
         let canceled = desk.client.cancel(desk.cancel_of(&id)).await;
         assert_eq!(canceled, CancelOutcome::Canceled { reduced_by: rest });
@@ -140,8 +145,13 @@ async fn orders_are_amended_decreased_and_canceled_with_either_kind_of_key() {
 }
 
 #[tokio::test]
-async fn a_batch_has_an_outcome_for_each() {
-    let desk = Desk::open(KeyKind::Ed25519).await;
+async fn a_batch_has_an_outcome_for_each_with_either_kind_of_key() {
+    for kind in [KeyKind::Rsa, KeyKind::Ed25519] {
+        a_batch_has_an_outcome_for_each(&Desk::open(kind).await).await;
+    }
+}
+
+async fn a_batch_has_an_outcome_for_each(desk: &Desk) {
     let mut orders = [desk.order(), desk.order(), desk.order(), desk.order()];
     orders[1].price = Price::from_raw(33);
     orders[3].client_order_id = orders[0].client_order_id.clone();
@@ -161,14 +171,69 @@ async fn a_batch_has_an_outcome_for_each() {
 }
 
 #[tokio::test]
-async fn all_orders_are_canceled_at_once() {
+async fn all_orders_are_canceled_at_once_with_either_kind_of_key() {
+    for kind in [KeyKind::Rsa, KeyKind::Ed25519] {
+        let desk = Desk::open(kind).await;
+        let ids = [desk.place().await, desk.place().await];
+        let Written::Done(names) = desk.client.cancel_all().await else { panic!("not canceled") };
+        assert_eq!(names.len(), 2);
+        for id in &ids {
+            assert_eq!(desk.remaining(id).await, Quantity::ZERO);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_stands_before_our_orders_and_which_they_are_is_read() {
     let desk = Desk::open(KeyKind::Ed25519).await;
     let ids = [desk.place().await, desk.place().await];
-    let Written::Done(names) = desk.client.cancel_all().await else { panic!("not canceled") };
-    assert_eq!(names.len(), 2);
-    for id in &ids {
-        assert_eq!(desk.remaining(id).await, Quantity::ZERO);
+    let [first, second] = [&ids[0], &ids[1]].map(|id| desk.client.queue_position(id));
+    let ahead = second.await.unwrap().checked_add(-first.await.unwrap()).unwrap();
+    assert_eq!(ahead, Quantity::from_contracts(10));
+    let tickers = [desk.ticker.as_str().into()];
+    assert_eq!(desk.client.queue_positions(&tickers).await.unwrap().len(), 2);
+    let resting =
+        Filter { status: Some("resting"), ticker: Some(&desk.ticker), ..Filter::default() };
+    assert_eq!(desk.client.orders(&resting).await.unwrap().len(), 2);
+    let executed = Filter { status: Some("executed"), ..Filter::default() };
+    assert_eq!(desk.client.orders(&executed).await.unwrap(), []);
+    assert_eq!(desk.client.fills(&Filter::default()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_for_the_rate_limit_doubles_and_loses_nothing() {
+    let desk = Desk::open(KeyKind::Ed25519).await;
+    let resting = [desk.place().await, desk.place().await];
+    let storm = desk.exchange.post_fault(Fault::new(Kind::TooManyRequests)).await;
+    let mut refused = 0;
+    for _ in 0..20 {
+        let placed = desk.client.place(desk.order()).await;
+        assert!(matches!(placed, PlaceOutcome::NotSent { .. }), "{placed:?}");
+        refused += 1;
     }
+    for id in &resting {
+        let canceled = desk.client.cancel(desk.cancel_of(id)).await;
+        assert!(matches!(canceled, CancelOutcome::Unknown { .. }), "{canceled:?}");
+    }
+    desk.exchange.clear_fault(storm);
+    // Cancels have their tokens first: what came in meanwhile is kept for them.
+    for id in &resting {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            match desk.client.cancel(desk.cancel_of(id)).await {
+                CancelOutcome::Canceled { .. } => break,
+                other => assert!(tokio::time::Instant::now() < patience, "{other:?}"),
+            }
+        }
+    }
+    let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+    let last = desk.order();
+    while !matches!(desk.client.place(last.clone()).await, PlaceOutcome::Accepted { .. }) {
+        assert!(tokio::time::Instant::now() < patience, "no order is taken after the storm");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let all = desk.client.orders(&Filter::default()).await.unwrap();
+    assert_eq!((refused, all.len()), (20, 3), "two before the storm, one after it");
 }
 
 #[tokio::test]

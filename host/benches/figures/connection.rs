@@ -218,5 +218,6 @@ fn order() -> PlaceRequest {
         time_in_force: TimeInForce::ImmediateOrCancel,
         post_only: false,
         expires: None,
+        order_group_id: None,
     }
 }

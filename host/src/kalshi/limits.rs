@@ -23,6 +23,24 @@ const SHARDS_MAX: usize = 64;
 /// The unscoped bucket, and shard 0.
 const UNSCOPED: i32 = 0;
 
+/// What every shard has in its bucket that no write has named yet: those that the exchange routes
+/// by itself were billed to it all the same.
+const UNNAMED: i32 = -1;
+
+/// Why a request has no tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// There are enough after this time.
+    For(Duration),
+    /// It needs more at once than its bucket ever holds, what is kept for cancels apart.
+    Forever {
+        /// What it needs.
+        tokens: u32,
+        /// What there is at most.
+        most: u32,
+    },
+}
+
 const NANOS: u64 = 1_000_000_000;
 
 /// How fast a bucket fills and how much it holds, in tokens.
@@ -56,17 +74,19 @@ impl Bucket {
         self.filled_at = self.filled_at.max(now);
     }
 
-    /// How long until `tokens` can be taken and `reserve` is left; none: at once.
-    fn wait_for(&self, tokens: u32, reserve: u32) -> Option<Duration> {
-        // A reserve greater than the bucket would mean never; keep what the bucket can hold.
-        let reserve = reserve.min(self.rate.capacity.saturating_sub(tokens));
+    /// Why `tokens` cannot be taken so that `reserve` is left; none: they can.
+    fn shortage(&self, tokens: u32, reserve: u32) -> Option<Shortage> {
+        let most = self.rate.capacity.saturating_sub(reserve);
+        if tokens > most {
+            return Some(Shortage::Forever { tokens, most });
+        }
         let needed = (u64::from(tokens) + u64::from(reserve)) * NANOS;
         let missing = needed.saturating_sub(self.parts);
         if missing == 0 {
             return None;
         }
         let refill = u64::from(self.rate.refill.max(1));
-        Some(Duration::from_nanos(missing.div_ceil(refill)))
+        Some(Shortage::For(Duration::from_nanos(missing.div_ceil(refill))))
     }
 
     fn take(&mut self, tokens: u32) {
@@ -100,6 +120,11 @@ pub enum Bill {
         shard: i32,
         /// How many.
         count: u32,
+    },
+    /// Another write that can only end orders: priced like an order, and may use everything.
+    Stop {
+        /// The shard; less than 0: routed by the exchange.
+        shard: i32,
     },
 }
 
@@ -139,7 +164,7 @@ impl Limits {
         let write_rate = Rate { refill: 100, capacity: 100 };
         Self {
             read: Bucket::full(Rate { refill: 200, capacity: 600 }, now),
-            writes: BTreeMap::from([(UNSCOPED, Bucket::full(write_rate, now))]),
+            writes: [UNSCOPED, UNNAMED].map(|it| (it, Bucket::full(write_rate, now))).into(),
             write_rate,
             costs: Costs::default(),
             cancel_reserve,
@@ -155,34 +180,41 @@ impl Limits {
     /// Takes the tokens of a request.
     ///
     /// # Errors
-    /// When there are not enough: how long until there are. Nothing is taken then.
-    pub fn take(&mut self, bill: Bill, now: Timestamp) -> Result<(), Duration> {
+    /// When there are not enough. Nothing is taken then.
+    pub fn take(&mut self, bill: Bill, now: Timestamp) -> Result<(), Shortage> {
         let (shard, tokens, reserve) = match bill {
             Bill::Read { tokens } => {
                 self.read.refill(now);
-                return match self.read.wait_for(tokens, 0) {
+                return match self.read.shortage(tokens, 0) {
                     None => {
                         self.read.take(tokens);
                         Ok(())
                     }
-                    Some(wait) => Err(wait),
+                    Some(shortage) => Err(shortage),
                 };
             }
             Bill::Order { shard, count } => {
-                (shard, self.costs.create.saturating_mul(count), self.cancel_reserve)
+                // A reserve that leaves no room for one order would mean none, ever.
+                let room = self.write_rate.capacity.saturating_sub(self.costs.create);
+                let tokens = self.costs.create.saturating_mul(count);
+                (shard, tokens, self.cancel_reserve.min(room))
             }
             Bill::Cancel { shard, count } => (shard, self.costs.cancel.saturating_mul(count), 0),
+            Bill::Stop { shard } => (shard, self.costs.create, 0),
         };
         let billed = self.billed(shard, now);
-        let mut wait = None;
+        let mut longest: Option<Duration> = None;
         for shard in &billed {
-            if let Some(bucket) = self.writes.get_mut(shard) {
-                bucket.refill(now);
-                wait = wait.max(bucket.wait_for(tokens, reserve));
+            let Some(bucket) = self.writes.get_mut(shard) else { continue };
+            bucket.refill(now);
+            match bucket.shortage(tokens, reserve) {
+                None => {}
+                Some(Shortage::For(wait)) => longest = longest.max(Some(wait)),
+                Some(forever @ Shortage::Forever { .. }) => return Err(forever),
             }
         }
-        if let Some(wait) = wait {
-            return Err(wait);
+        if let Some(wait) = longest {
+            return Err(Shortage::For(wait));
         }
         for shard in &billed {
             if let Some(bucket) = self.writes.get_mut(shard) {
@@ -200,7 +232,7 @@ impl Limits {
                 self.read.refill(now);
                 self.read.parts = 0;
             }
-            Bill::Order { shard, .. } | Bill::Cancel { shard, .. } => {
+            Bill::Order { shard, .. } | Bill::Cancel { shard, .. } | Bill::Stop { shard } => {
                 for shard in self.billed(shard, now) {
                     if let Some(bucket) = self.writes.get_mut(&shard) {
                         bucket.refill(now);
@@ -246,7 +278,8 @@ impl Limits {
             if self.writes.len() >= SHARDS_MAX {
                 return vec![UNSCOPED];
             }
-            self.writes.insert(shard, Bucket::full(self.write_rate, now));
+            let unnamed = self.writes.get(&UNNAMED).cloned();
+            self.writes.insert(shard, unnamed.unwrap_or(Bucket::full(self.write_rate, now)));
         }
         vec![shard]
     }
@@ -264,6 +297,10 @@ mod tests {
         Timestamp::from_millis(1_000_000 + ms)
     }
 
+    fn short(ms: u64) -> Result<(), Shortage> {
+        Err(Shortage::For(Duration::from_millis(ms)))
+    }
+
     #[test]
     fn orders_stop_at_the_reserve_and_cancels_go_on() {
         let mut limits = Limits::basic(at(0), RESERVE);
@@ -272,12 +309,39 @@ mod tests {
         for _ in 0..8 {
             assert_eq!(limits.take(order, at(0)), Ok(()));
         }
-        assert_eq!(limits.take(order, at(0)), Err(Duration::from_millis(100)));
+        assert_eq!(limits.take(order, at(0)), short(100));
         for _ in 0..10 {
             assert_eq!(limits.take(cancel, at(0)), Ok(()));
         }
-        assert_eq!(limits.take(cancel, at(0)), Err(Duration::from_millis(20)));
+        assert_eq!(limits.take(cancel, at(0)), short(20));
         assert_eq!(limits.take(cancel, at(20)), Ok(()));
+        let stop = Bill::Stop { shard: 0 };
+        assert_eq!(limits.take(stop, at(120)), Ok(()), "whatever ends orders is not held back");
+    }
+
+    #[test]
+    fn a_batch_that_never_fits_is_told_so_at_once() {
+        let mut limits = Limits::basic(at(0), RESERVE);
+        assert_eq!(
+            limits.take(Bill::Order { shard: 0, count: 9 }, at(0)),
+            Err(Shortage::Forever { tokens: 90, most: 80 })
+        );
+        assert_eq!(
+            limits.take(Bill::Cancel { shard: 0, count: 51 }, at(0)),
+            Err(Shortage::Forever { tokens: 102, most: 100 })
+        );
+        assert_eq!(limits.take(Bill::Order { shard: 0, count: 8 }, at(0)), Ok(()));
+        let mut greedy = Limits::basic(at(0), 1_000);
+        assert_eq!(greedy.take(Bill::Order { shard: 0, count: 1 }, at(0)), Ok(()));
+    }
+
+    #[test]
+    fn a_shard_that_is_named_late_has_paid_for_what_was_routed() {
+        let mut limits = Limits::basic(at(0), 0);
+        for _ in 0..10 {
+            assert_eq!(limits.take(Bill::Order { shard: -1, count: 1 }, at(0)), Ok(()));
+        }
+        assert_eq!(limits.take(Bill::Order { shard: 2, count: 1 }, at(0)), short(100));
     }
 
     #[test]
@@ -299,7 +363,7 @@ mod tests {
         let read = Bill::Read { tokens: 10 };
         assert_eq!(limits.take(read, at(0)), Ok(()));
         limits.refused(read, at(0));
-        assert_eq!(limits.take(read, at(0)), Err(Duration::from_millis(50)));
+        assert_eq!(limits.take(read, at(0)), short(50));
         assert_eq!(limits.take(read, at(50)), Ok(()));
     }
 
@@ -325,7 +389,7 @@ mod tests {
         }
         assert_eq!(
             limits.take(Bill::Order { shard: 0, count: 1 }, at(0)).unwrap_err(),
-            Duration::from_nanos(8_333_334)
+            Shortage::For(Duration::from_nanos(8_333_334))
         );
     }
 
@@ -362,7 +426,7 @@ mod tests {
                         let (shard, tokens) = match bill {
                             Bill::Order { shard, count } => (shard, 10 * u64::from(count)),
                             Bill::Cancel { shard, count } => (shard, 2 * u64::from(count)),
-                            Bill::Read { .. } => unreachable!(),
+                            Bill::Read { .. } | Bill::Stop { .. } => unreachable!(),
                         };
                         for known in limits.writes.keys() {
                             if *known == shard || shard < 0 {
@@ -370,7 +434,8 @@ mod tests {
                             }
                         }
                     }
-                    Err(wait) => {
+                    Err(Shortage::Forever { .. }) => prop_assert!(false, "all of these fit"),
+                    Err(Shortage::For(wait)) => {
                         let mut later = before;
                         prop_assert_eq!(later.take(bill, at(now) + wait), Ok(()));
                     }

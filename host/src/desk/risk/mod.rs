@@ -127,6 +127,7 @@ pub(super) fn decide(
             time_in_force: order.time_in_force,
             post_only: order.post_only,
             expires: order.expires,
+            order_group_id: None,
         },
     })
 }

@@ -27,6 +27,27 @@ pub struct OrderGroup {
     pub exchange_index: i32,
 }
 
+impl OrderGroup {
+    const fn change(&self) -> Bill {
+        Bill::Order { shard: self.exchange_index, count: 1 }
+    }
+
+    const fn stop(&self) -> Bill {
+        Bill::Stop { shard: self.exchange_index }
+    }
+}
+
+/// What is in a group. Kalshi, `GetOrderGroupResponse`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct GroupState {
+    /// How many contracts may be matched within 15 seconds.
+    #[serde(default, rename = "contracts_limit_fp")]
+    pub limit: Option<Quantity>,
+    /// The exchange's names for its orders.
+    #[serde(deserialize_with = "or_default")]
+    pub orders: Vec<String>,
+}
+
 #[derive(Deserialize)]
 struct GroupsAnswer {
     #[serde(default, deserialize_with = "or_default")]
@@ -57,6 +78,14 @@ impl<T: Transport> Client<T> {
         Ok(self.get::<GroupsAnswer>(GROUPS, &Query::new()).await?.order_groups)
     }
 
+    /// `GET /portfolio/order_groups/{id}`.
+    ///
+    /// # Errors
+    /// When there is no such group, or it cannot be read.
+    pub async fn order_group(&self, id: &str) -> Result<GroupState, CallError> {
+        self.get(&format!("{GROUPS}/{}", encoded(id)), &Query::new()).await
+    }
+
     /// `POST /portfolio/order_groups/create`; its name.
     pub async fn create_order_group(&self, limit: Quantity, shard: i32) -> Written<String> {
         let body = GroupLimit { contracts_limit_fp: limit, exchange_index: Some(shard) };
@@ -73,39 +102,39 @@ impl<T: Transport> Client<T> {
     /// `PUT /portfolio/order_groups/{id}/limit`.
     pub async fn limit_order_group(&self, group: &OrderGroup, limit: Quantity) -> Written<()> {
         let body = GroupLimit { contracts_limit_fp: limit, exchange_index: None };
-        self.change(group, Method::Put, "/limit", Some(&body)).await
+        self.change(group, (Method::Put, "/limit"), Some(&body), group.change()).await
     }
 
     /// `PUT /portfolio/order_groups/{id}/reset`: what was matched is forgotten, and orders are
     /// taken again.
     pub async fn reset_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, Method::Put, "/reset", Some(&())).await
+        self.change(group, (Method::Put, "/reset"), Some(&()), group.change()).await
     }
 
     /// `PUT /portfolio/order_groups/{id}/trigger`: its orders are canceled, and no others taken
     /// until it is reset.
     pub async fn trigger_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, Method::Put, "/trigger", Some(&())).await
+        self.change(group, (Method::Put, "/trigger"), Some(&()), group.stop()).await
     }
 
     /// `DELETE /portfolio/order_groups/{id}`: its orders are canceled.
     pub async fn delete_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, Method::Delete, "", None::<&()>).await
+        self.change(group, (Method::Delete, ""), None::<&()>, group.stop()).await
     }
 
     async fn change<B: Serialize + Sync>(
         &self,
         group: &OrderGroup,
-        method: Method,
-        tail: &str,
+        (method, tail): (Method, &str),
         body: Option<&B>,
+        bill: Bill,
     ) -> Written<()> {
         let write = Write {
             method,
             path: &format!("{GROUPS}/{}{tail}", encoded(&group.id)),
             query: Query::new().with("exchange_index", group.exchange_index),
             body,
-            bill: Bill::Order { shard: group.exchange_index, count: 1 },
+            bill,
         };
         self.write(write).await.map(|Empty {}| ())
     }
@@ -144,7 +173,7 @@ mod tests {
         let triggered = client.trigger_order_group(&group).await;
         assert!(matches!(triggered, Written::Unknown { .. }), "{triggered:?}");
         let deleted = client.delete_order_group(&group).await;
-        assert!(matches!(deleted, Written::Refused { .. }), "{deleted:?}");
+        assert!(matches!(deleted, Written::Refused { status: 404, .. }), "{deleted:?}");
         let of_the_group = |call: &&String| call.contains("/g1");
         let calls = api.calls();
         assert_eq!(calls.iter().filter(of_the_group).count(), 4);
@@ -152,5 +181,41 @@ mod tests {
         let body = api.sent()[0].body.clone().unwrap();
         let text = String::from_utf8(body).unwrap();
         assert_eq!(text, r#"{"contracts_limit_fp":"150.00","exchange_index":3}"#);
+    }
+
+    #[tokio::test]
+    async fn a_group_is_read_with_its_orders() {
+        let api = Arc::new(Fake::default());
+        let state = r#"{"is_auto_cancel_enabled":true,"contracts_limit_fp":"150.00",
+            "orders":["o1","o2"],"exchange_index":3}"#;
+        api.json("GET /portfolio/order_groups/g1", state);
+        let group = client(&api).order_group("g1").await.unwrap();
+        assert_eq!(group.limit, Some(Quantity::from_contracts(150)));
+        assert_eq!(group.orders, ["o1", "o2"]);
+    }
+
+    #[tokio::test]
+    async fn an_error_under_a_success_is_no_success() {
+        let api = Arc::new(Fake::default());
+        let client = client(&api);
+        let group = OrderGroup { id: "g1".into(), limit: None, exchange_index: 0 };
+        let call = "PUT /portfolio/order_groups/g1/trigger";
+        api.json(call, r#"{"error":{"code":"not_found","message":"m"}}"#);
+        api.json(call, r#"{"error":"try later"}"#);
+        let triggered = client.trigger_order_group(&group).await;
+        assert!(matches!(triggered, Written::Refused { status: 200, .. }), "{triggered:?}");
+        let triggered = client.trigger_order_group(&group).await;
+        assert!(matches!(triggered, Written::Unknown { .. }), "{triggered:?}");
+    }
+
+    #[tokio::test]
+    async fn a_group_is_stopped_with_what_is_kept_for_cancels() {
+        let api = Arc::new(Fake::default());
+        api.json("PUT /portfolio/order_groups/g1/trigger", "{}");
+        let client = client(&api);
+        let group = OrderGroup { id: "g1".into(), limit: None, exchange_index: 0 };
+        let now = client.clock.now();
+        while client.limits().take(Bill::Order { shard: 0, count: 1 }, now).is_ok() {}
+        assert_eq!(client.trigger_order_group(&group).await, Written::Done(()));
     }
 }

@@ -20,7 +20,7 @@ const TICKERS_PER_REQUEST: usize = 100;
 
 #[derive(Deserialize)]
 struct MarketsPage {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default")]
     markets: Vec<Value>,
     #[serde(default)]
     cursor: Option<String>,
@@ -28,7 +28,7 @@ struct MarketsPage {
 
 #[derive(Deserialize)]
 struct EventsPage {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default")]
     events: Vec<Value>,
     #[serde(default)]
     cursor: Option<String>,
@@ -45,8 +45,14 @@ struct SeriesAnswer {
 }
 
 #[derive(Deserialize)]
+struct SeriesListAnswer {
+    #[serde(deserialize_with = "or_default")]
+    series: Vec<Value>,
+}
+
+#[derive(Deserialize)]
 struct MilestonesPage {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default")]
     milestones: Vec<Value>,
     #[serde(default)]
     cursor: Option<String>,
@@ -59,7 +65,7 @@ struct TargetAnswer {
 
 #[derive(Deserialize)]
 struct TradesPage {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default")]
     trades: Vec<Value>,
     #[serde(default)]
     cursor: Option<String>,
@@ -126,6 +132,15 @@ impl<T: Transport> Client<T> {
     pub async fn series(&self, ticker: &str) -> Result<Series, CallError> {
         let path = format!("/series/{}", encoded(ticker));
         Ok(self.get::<SeriesAnswer>(&path, &Query::new()).await?.series)
+    }
+
+    /// `GET /series`, of a category such as `Sports` or all. It has no pages.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn all_series(&self, category: Option<&str>) -> Result<Vec<Series>, CallError> {
+        let query = Query::new().with_some("category", category);
+        Ok(readable(self.get::<SeriesListAnswer>("/series", &query).await?.series))
     }
 
     /// `GET /milestones` of a kind that start at `since` or later, every page.

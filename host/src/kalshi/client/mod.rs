@@ -4,10 +4,12 @@
 //! - [`markets`]: what is public: markets, events, series, milestones, trades.
 //! - [`schedule`]: when the exchange is there.
 //! - [`venue`]: the desk's [`Venue`](crate::desk::venue::Venue).
+//! - [`account`]: what the exchange says of our orders, fills, positions and cash.
 //! - [`orders`], [`groups`], [`portfolio`]: what a trading account can do beyond that.
 //! - [`written`]: what the answer to a write proves.
 //! - [`upkeep`]: what runs beside the calls: ready signatures, warm connections, limits.
 
+mod account;
 mod groups;
 mod markets;
 mod orders;
@@ -22,17 +24,19 @@ mod written;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use groups::OrderGroup;
+pub use account::{Filter, QueuePosition};
+pub use groups::{GroupState, OrderGroup};
 use hotpit_rt::{Backoff, Clock, Entropy};
-pub use orders::{AmendRequest, Amended, Decreased};
+pub use orders::{AmendRequest, Amended, Decrease, Decreased, Expiry};
 pub use portfolio::Settlement;
 pub use query::Query;
+pub use schedule::{Session, StandardHours};
 use serde::de::DeserializeOwned;
 
 use self::ready::ReadySignature;
 use super::auth::{Credentials, KeyError, SignedHeaders};
 use super::http::{Method, Request, Response, Transport, TransportError};
-use super::limits::{Bill, Limits};
+use super::limits::{Bill, Limits, Shortage};
 use super::settings::Settings;
 use super::wire::error::{Refusal, shown};
 use crate::desk::venue::ReadError;
@@ -77,6 +81,17 @@ pub enum CallError {
     /// The rate limit leaves no room, and would not for longer than a call may wait.
     #[error("not sent: the rate limit leaves no room for {} ms", .0.as_millis())]
     RateLimited(Duration),
+    /// The request needs more of the rate limit at once than there ever is.
+    #[error(
+        "not sent: it needs {tokens} tokens of the rate limit at once, and there are {most} at \
+         most: ask for fewer at a time"
+    )]
+    TooLarge {
+        /// What it needs.
+        tokens: u32,
+        /// What there is at most.
+        most: u32,
+    },
     /// The API keeps failing and is left alone for a while.
     #[error("not sent: the API keeps failing, and is tried again in {} ms", .0.as_millis())]
     LeftAlone(Duration),
@@ -89,6 +104,15 @@ pub enum CallError {
     /// A listing does not end: its cursor came back, or it has too many pages.
     #[error("the listing does not end: {0}")]
     Endless(String),
+}
+
+impl From<Shortage> for CallError {
+    fn from(shortage: Shortage) -> Self {
+        match shortage {
+            Shortage::For(wait) => Self::RateLimited(wait),
+            Shortage::Forever { tokens, most } => Self::TooLarge { tokens, most },
+        }
+    }
 }
 
 impl CallError {
@@ -106,6 +130,7 @@ impl CallError {
             Self::NotFound(_)
             | Self::Unreadable { .. }
             | Self::RateLimited(_)
+            | Self::TooLarge { .. }
             | Self::LeftAlone(_)
             | Self::NoKey
             | Self::Signing(_)
@@ -208,10 +233,11 @@ impl<T: Transport> Client<T> {
         let mut left = longest;
         loop {
             let taken = self.limits().take(bill, self.clock.now());
-            let Err(wait) = taken else { return Ok(()) };
-            if wait > left {
-                return Err(CallError::RateLimited(wait));
-            }
+            let wait = match taken {
+                Ok(()) => return Ok(()),
+                Err(Shortage::For(wait)) if wait <= left => wait,
+                Err(shortage) => return Err(shortage.into()),
+            };
             left -= wait;
             tokio::time::sleep(wait).await;
         }
@@ -252,6 +278,16 @@ impl<T: Transport> Client<T> {
     /// Reads: paced, signed where there is a key, tried again while the failure may pass.
     async fn get<R: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<R, CallError> {
         let tokens = self.limits().costs().read;
+        self.get_for(tokens, path, query).await
+    }
+
+    /// [`get`](Self::get) of what costs another number of tokens.
+    async fn get_for<R: DeserializeOwned>(
+        &self,
+        tokens: u32,
+        path: &str,
+        query: &Query,
+    ) -> Result<R, CallError> {
         let bill = Bill::Read { tokens };
         let wait = Duration::from_millis(self.settings.read_wait_ms);
         let mut backoff =
@@ -314,7 +350,8 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// The answer in a response, or why there is none. A success that holds an error is an error.
+/// The answer in a response, or why there is none. An error under a success is an error; beside an
+/// answer it contradicts it, and proves nothing.
 fn decode<R: DeserializeOwned>(response: &Response) -> Result<R, CallError> {
     let Response { status, body } = response;
     let status = *status;
@@ -325,10 +362,18 @@ fn decode<R: DeserializeOwned>(response: &Response) -> Result<R, CallError> {
             _ => CallError::Refused { status, refusal },
         });
     }
-    serde_json::from_slice(body).map_err(|error| match Refusal::in_json(body) {
-        Some(refusal) => CallError::Refused { status, refusal },
-        None => CallError::Unreadable { status, reason: error.to_string(), body: shown(body) },
-    })
+    let unreadable =
+        |reason: String| Err(CallError::Unreadable { status, reason, body: shown(body) });
+    let answer = serde_json::from_slice(body);
+    let Some(refusal) = Refusal::in_json(body) else {
+        return answer.or_else(|error| unreadable(error.to_string()));
+    };
+    // What is read from an empty object as well is no answer.
+    let is_answer = answer.is_ok() && serde_json::from_str::<R>("{}").is_err();
+    if is_answer {
+        return unreadable("it is an answer and an error at once".to_owned());
+    }
+    Err(CallError::Refused { status, refusal })
 }
 
 #[cfg(test)]

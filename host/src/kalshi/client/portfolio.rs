@@ -30,7 +30,7 @@ pub struct Settlement {
 
 #[derive(Deserialize)]
 struct SettlementsPage {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default")]
     settlements: Vec<Value>,
     #[serde(default)]
     cursor: Option<String>,

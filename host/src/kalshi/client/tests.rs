@@ -259,3 +259,90 @@ async fn an_api_that_keeps_failing_is_left_alone_and_cancels_go_out_all_the_same
     // The cancel was answered: the API is there.
     assert!(!matches!(client.exchange_status().await, Err(CallError::LeftAlone(_))));
 }
+
+/// Every shape in which the exchange says no, under a status that says yes.
+const ERRORS: [&str; 5] = [
+    r#"{"error":{"code":"unavailable","message":"m","details":"d"}}"#,
+    r#"{"error":{"message":"m"}}"#,
+    r#"{"code":"unavailable","message":"m"}"#,
+    r#"{"error":"too many requests"}"#,
+    r#"{"msg":"m"}"#,
+];
+
+#[tokio::test]
+async fn an_error_under_a_success_is_never_an_empty_answer() {
+    let since = Timestamp::EPOCH;
+    let all = Filter::default();
+    for error in ERRORS {
+        let fake = Arc::new(Fake::default());
+        let client = client(&fake);
+        for listing in [
+            "/markets",
+            "/events",
+            "/series",
+            "/milestones",
+            "/markets/trades",
+            "/portfolio/orders",
+            "/portfolio/fills",
+            "/portfolio/positions",
+            "/portfolio/settlements",
+            "/portfolio/balance",
+            "/portfolio/order_groups",
+            "/portfolio/order_groups/g",
+            "/portfolio/orders/queue_positions",
+            "/exchange/schedule",
+            "/exchange/status",
+        ] {
+            fake.json(&format!("GET {listing}"), error);
+        }
+        let answers = [
+            client.markets(&["M".into()]).await.err(),
+            client.events_of_series("S", "open").await.err(),
+            client.all_series(None).await.err(),
+            client.milestones("football_game", since).await.err(),
+            client.trades(None, since).await.err(),
+            client.orders(&all).await.err(),
+            client.fills(&all).await.err(),
+            client.positions(&all).await.err(),
+            client.settlements(since).await.err(),
+            client.balances(&all).await.err(),
+            client.order_groups().await.err(),
+            client.order_group("g").await.err(),
+            client.queue_positions(&["M".into()]).await.err(),
+            client.standard_hours().await.err(),
+            client.exchange_status().await.err(),
+        ];
+        for (number, answer) in answers.into_iter().enumerate() {
+            let is_refused = matches!(answer, Some(CallError::Refused { status: 200, .. }));
+            assert!(is_refused, "{number}: {error} gave {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_its_list_is_not_an_empty_list() {
+    let fake = Arc::new(Fake::default());
+    for listing in ["/markets", "/series", "/portfolio/settlements", "/markets/trades"] {
+        fake.json(&format!("GET {listing}"), r#"{"cursor":""}"#);
+    }
+    let client = client(&fake);
+    let answers = [
+        client.markets(&["M".into()]).await.err(),
+        client.all_series(None).await.err(),
+        client.settlements(Timestamp::EPOCH).await.err(),
+        client.trades(None, Timestamp::EPOCH).await.err(),
+    ];
+    for answer in answers {
+        assert!(matches!(answer, Some(CallError::Unreadable { .. })), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_never_fits_says_so_and_is_not_sent() {
+    let fake = Arc::new(Fake::default());
+    let orders = vec![super::venue::tests::place(); 20];
+    let outcomes = client(&fake).place_batch(&orders).await;
+    let PlaceOutcome::NotSent { reason } = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert!(reason.contains("200 tokens") && reason.contains("80 at most"), "{reason}");
+    assert_eq!(fake.calls(), Vec::<String>::new());
+}

@@ -3,12 +3,11 @@
 //! What it promises: an outcome other than unknown is proved by the exchange's own words, and an
 //! order or cancel is sent once per call.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hotpit_units::{Dollars, Timestamp};
-use serde::Deserialize;
+use hotpit_units::Timestamp;
 
+use super::account::Filter;
 use super::query::encoded;
 use super::ready::SignedBy;
 use super::written::{Written, proof};
@@ -18,87 +17,15 @@ use crate::desk::venue::{
 };
 use crate::kalshi::http::{Method, Request, Response, Transport, TransportError};
 use crate::kalshi::limits::Bill;
-use crate::kalshi::wire::account::{Balance, Position};
 use crate::kalshi::wire::error::{Refusal, shown};
-use crate::kalshi::wire::or_default;
-use crate::kalshi::wire::order::{
-    BatchAnswer, CreateOrder, Fill, Order, OrderCanceled, OrderCreated,
-};
-use crate::model::{ClientOrderId, VenueFill, VenueOrder, VenueOrderId, VenuePosition};
+use crate::kalshi::wire::order::{BatchAnswer, CreateOrder, OrderCanceled, OrderCreated};
+use crate::model::{ClientOrderId, VenueOrder, VenueOrderId};
 
 /// How far before an order was placed a search for it begins: our clock and the exchange's may
 /// differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The most items of a page. Kalshi: 1,000 for orders, fills and positions.
-const PAGE: u32 = 1_000;
-
-#[derive(Deserialize)]
-struct OrdersPage {
-    #[serde(deserialize_with = "or_default")]
-    orders: Vec<Order>,
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct FillsPage {
-    #[serde(deserialize_with = "or_default")]
-    fills: Vec<Fill>,
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PositionsPage {
-    #[serde(deserialize_with = "or_default")]
-    market_positions: Vec<Position>,
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
 impl<T: Transport> Client<T> {
-    /// `GET /portfolio/orders`, every page.
-    async fn orders(&self, query: Query) -> Result<Vec<VenueOrder>, CallError> {
-        let mut orders = Vec::new();
-        self.get_pages("/portfolio/orders", query.with("limit", PAGE), |page: OrdersPage| {
-            orders.extend(page.orders);
-            page.cursor
-        })
-        .await?;
-        orders.into_iter().map(|order| VenueOrder::try_from(order).map_err(unreadable)).collect()
-    }
-
-    /// `GET /portfolio/fills` since a time, every page.
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, CallError> {
-        let query = Query::new().with("min_ts", since.as_secs()).with("limit", PAGE);
-        let mut fills = Vec::new();
-        self.get_pages("/portfolio/fills", query, |page: FillsPage| {
-            fills.extend(page.fills);
-            page.cursor
-        })
-        .await?;
-        fills.into_iter().map(|fill| VenueFill::try_from(fill).map_err(unreadable)).collect()
-    }
-
-    /// `GET /portfolio/positions` in markets that are not settled, every page.
-    async fn positions(&self) -> Result<Vec<VenuePosition>, CallError> {
-        let query = Query::new().with("count_filter", "position").with("limit", PAGE);
-        let mut positions = Vec::new();
-        self.get_pages("/portfolio/positions", query, |page: PositionsPage| {
-            positions.extend(page.market_positions.into_iter().map(VenuePosition::from));
-            page.cursor
-        })
-        .await?;
-        Ok(positions)
-    }
-
-    /// `GET /portfolio/balance`: free cash on each shard.
-    async fn balances(&self) -> Result<BTreeMap<i32, Dollars>, CallError> {
-        let balance: Balance = self.get("/portfolio/balance", &Query::new()).await?;
-        balance.by_shard().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
-    }
-
     /// The request for an order: what stands between a decision and the socket, so nothing here
     /// waits if the ready signature is fresh.
     async fn order_request(
@@ -156,8 +83,8 @@ impl<T: Transport> Venue for Client<T> {
         }
         let bill = Bill::Order { shard: request.exchange_index, count: 1 };
         let taken = self.limits().take(bill, self.clock.now());
-        if let Err(wait) = taken {
-            return PlaceOutcome::NotSent { reason: CallError::RateLimited(wait).to_string() };
+        if let Err(shortage) = taken {
+            return PlaceOutcome::NotSent { reason: CallError::from(shortage).to_string() };
         }
         let (request, signed_by) = match self.order_request(&request).await {
             Ok(request) => request,
@@ -200,14 +127,15 @@ impl<T: Transport> Venue for Client<T> {
         placed_at: Timestamp,
     ) -> Result<Option<VenueOrder>, ReadError> {
         let since = placed_at.as_secs().saturating_sub(CLOCK_SKEW.as_secs());
-        let query = || Query::new().with("ticker", ticker).with("min_ts", since);
-        let queries = [None, Some("resting"), Some("executed"), Some("canceled")]
-            .map(|status| query().with_some("status", status));
+        let since = Timestamp::from_secs(since);
+        let filter = Filter { ticker: Some(ticker), since: Some(since), ..Filter::default() };
         // Without a status every order should be listed. That an order does not exist is worth
         // more proof than that: it frees what was reserved for it.
-        for query in queries {
-            let orders =
-                self.orders(query).await.map_err(|error| error.of("GET /portfolio/orders"))?;
+        for status in [None, Some("resting"), Some("executed"), Some("canceled")] {
+            let orders = self
+                .orders(&Filter { status, ..filter })
+                .await
+                .map_err(|error| error.of("GET /portfolio/orders"))?;
             let found = orders
                 .into_iter()
                 .find(|order| order.client_order_id.as_ref() == Some(client_order_id));
@@ -223,14 +151,16 @@ impl<T: Transport> Venue for Client<T> {
         // In this order: an order that is filled while we read is missing from the orders, and
         // its fill then stands in what is read after them.
         let resting = self
-            .orders(Query::new().with("status", "resting"))
+            .orders(&Filter { status: Some("resting"), ..Filter::default() })
             .await
             .map_err(|error| error.of("GET /portfolio/orders"))?;
-        let fills =
-            self.fills(fills_since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
+        let all = Filter::default();
+        let since = Filter { since: Some(fills_since), ..all };
+        let fills = self.fills(&since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
         let positions =
-            self.positions().await.map_err(|error| error.of("GET /portfolio/positions"))?;
-        let balances = self.balances().await.map_err(|error| error.of("GET /portfolio/balance"))?;
+            self.positions(&all).await.map_err(|error| error.of("GET /portfolio/positions"))?;
+        let balances =
+            self.balances(&all).await.map_err(|error| error.of("GET /portfolio/balance"))?;
         Ok(AccountSnapshot { requested_at, resting, fills, positions, balances })
     }
 }
@@ -314,7 +244,7 @@ pub(super) fn placed_item(written: Written<BatchAnswer>) -> PlaceOutcome {
                 Some(_) | None => PlaceOutcome::Unknown { reason: refusal.to_string() },
             },
         },
-        Written::Refused { reason } => PlaceOutcome::Rejected { reason },
+        Written::Refused { reason, .. } => PlaceOutcome::Rejected { reason },
         Written::NotSent { reason } => PlaceOutcome::NotSent { reason },
         Written::Unknown { reason } => PlaceOutcome::Unknown { reason },
     }
@@ -343,7 +273,7 @@ pub(super) fn canceled_item(written: Written<BatchAnswer>) -> CancelOutcome {
                 Some(_) | None => CancelOutcome::Unknown { reason: refusal.to_string() },
             },
         },
-        Written::Refused { reason } => CancelOutcome::Refused { reason },
+        Written::Refused { reason, .. } => CancelOutcome::Refused { reason },
         Written::NotSent { reason } | Written::Unknown { reason } => {
             CancelOutcome::Unknown { reason }
         }

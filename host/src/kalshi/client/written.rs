@@ -14,6 +14,8 @@ pub enum Written<T> {
     Done(T),
     /// It proved that it did not.
     Refused {
+        /// The HTTP status.
+        status: u16,
         /// What it said.
         reason: String,
     },
@@ -34,7 +36,7 @@ impl<T> Written<T> {
     pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Written<U> {
         match self {
             Self::Done(done) => Written::Done(change(done)),
-            Self::Refused { reason } => Written::Refused { reason },
+            Self::Refused { status, reason } => Written::Refused { status, reason },
             Self::NotSent { reason } => Written::NotSent { reason },
             Self::Unknown { reason } => Written::Unknown { reason },
         }
@@ -69,7 +71,9 @@ impl<T: Transport> Client<T> {
                 Ok(answer) => Written::Done(answer),
                 Err(error) => match proof(&error) {
                     // A conflict: perhaps it was done before.
-                    Some(reason) if response.status != 409 => Written::Refused { reason },
+                    Some(reason) if response.status != 409 => {
+                        Written::Refused { status: response.status, reason }
+                    }
                     Some(_) | None => Written::Unknown { reason: error.to_string() },
                 },
             },
@@ -112,6 +116,7 @@ pub(super) fn proof(error: &CallError) -> Option<String> {
         CallError::Transport(_)
         | CallError::Unreadable { .. }
         | CallError::RateLimited(_)
+        | CallError::TooLarge { .. }
         | CallError::LeftAlone(_)
         | CallError::NoKey
         | CallError::Signing(_)

@@ -28,6 +28,8 @@ pub struct CreateOrder<'a> {
     /// In seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_group_id: Option<&'a str>,
     exchange_index: i32,
 }
 
@@ -45,6 +47,7 @@ impl<'a> CreateOrder<'a> {
             self_trade_prevention_type: "taker_at_cross",
             post_only: request.post_only,
             expiration_time: request.expires.map(Timestamp::as_secs),
+            order_group_id: request.order_group_id.as_deref(),
             exchange_index: request.exchange_index,
         }
     }
@@ -231,6 +234,7 @@ mod tests {
             time_in_force: TimeInForce::GoodTillCanceled,
             post_only: true,
             expires: Some(Timestamp::from_millis(1_700_000_000_999)),
+            order_group_id: Some("og_1".into()),
         }
     }
 
@@ -249,6 +253,7 @@ mod tests {
                 "self_trade_prevention_type": "taker_at_cross",
                 "post_only": true,
                 "expiration_time": 1_700_000_000,
+                "order_group_id": "og_1",
                 "exchange_index": 3,
             })
         );
@@ -260,12 +265,14 @@ mod tests {
             time_in_force: TimeInForce::ImmediateOrCancel,
             post_only: false,
             expires: None,
+            order_group_id: None,
             ..request()
         };
         let body = serde_json::to_value(CreateOrder::new(&request)).unwrap();
         assert_eq!(body["time_in_force"], "immediate_or_cancel");
         assert!(body.get("post_only").is_none());
         assert!(body.get("expiration_time").is_none());
+        assert!(body.get("order_group_id").is_none());
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub(super) fn router(app: &App) -> Router<App> {
             &at("/portfolio/orders/batched"),
             post(orders::deprecated).delete(orders::deprecated),
         )
+        .route(&at("/portfolio/orders/queue_positions"), get(portfolio::queue_positions))
         .route(&at("/portfolio/orders/{id}"), get(portfolio::order).delete(orders::deprecated))
         .route(&at("/portfolio/orders/{id}/amend"), post(orders::deprecated))
         .route(&at("/portfolio/orders/{id}/decrease"), post(orders::deprecated))

@@ -156,6 +156,30 @@ pub(super) async fn queue_position(
     .await
 }
 
+/// `GET /portfolio/orders/queue_positions?market_tickers=..,..` of our resting orders.
+pub(super) async fn queue_positions(
+    State(app): State<App>,
+    Extension(Member(key)): Extension<Member>,
+    params: Params,
+) -> Answer<Json<Value>> {
+    ask(&app, key, move |floor, account| {
+        let exchange = &floor.exchange;
+        let tickers = params.list("market_tickers");
+        let listed = exchange.orders_of(account).filter_map(|order| {
+            let ticker = &exchange.market(order.market).spec.ticker;
+            let is_asked = tickers.as_ref().is_none_or(|tickers| tickers.contains(&&**ticker));
+            let position = exchange.queue_position(order.id).filter(|_| is_asked)?;
+            Some(json!({
+                "order_id": order.id.to_string(),
+                "market_ticker": ticker,
+                "queue_position_fp": position,
+            }))
+        });
+        Ok(json!({ "queue_positions": listed.collect::<Vec<_>>() }))
+    })
+    .await
+}
+
 /// `GET /portfolio/fills`, newest first.
 pub(super) async fn fills(
     State(app): State<App>,

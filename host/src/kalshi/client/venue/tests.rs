@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use hotpit_units::{Price, Quantity, Side};
+use hotpit_units::{Dollars, Price, Quantity, Side};
 
 use super::*;
 use crate::kalshi::client::tests::{Answer, Fake, client, status, with_settings};
@@ -20,6 +20,7 @@ pub(in crate::kalshi::client) fn place() -> PlaceRequest {
         time_in_force: TimeInForce::GoodTillCanceled,
         post_only: false,
         expires: None,
+        order_group_id: None,
     }
 }
 
@@ -56,6 +57,9 @@ async fn only_proof_rejects_an_order() {
         (status(201, ""), 'U'),
         (status(200, r#"{"error":{"code":"deprecated_v1_order_endpoint","message":"m"}}"#), 'R'),
         (status(200, r#"{"error":"something"}"#), 'U'),
+        (status(200, r#"{"code":"invalid_order","message":"m","details":"d"}"#), 'R'),
+        (status(200, r#"{"msg":"m"}"#), 'U'),
+        (status(201, &format!(r#"{{"error":{{"code":"invalid_order"}},{}"#, &created[1..])), 'U'),
         (status(400, r#"{"code":"invalid_order","message":"m","details":"post only cross"}"#), 'R'),
         (status(400, r#"{"error":{"code":"insufficient_balance","message":"m"}}"#), 'R'),
         (status(400, r#"{"msg":"m"}"#), 'R'),
@@ -91,6 +95,8 @@ async fn a_cancel_that_finds_nothing_is_not_a_refusal() {
         (status(200, r#"{"order_id":"o1","reduced_by":"2.00","ts_ms":1}"#), "Canceled"),
         (status(200, r#"{"order_id":"o1","reduced_by":"0.00"}"#), "Canceled"),
         (status(200, "{}"), "Unknown"),
+        (status(200, r#"{"error":{"code":"MARKET_INACTIVE","message":"m"}}"#), "Refused"),
+        (status(200, r#"{"reduced_by":"2.00","error":{"code":"not_found"}}"#), "Unknown"),
         (status(404, r#"{"error":{"code":"not_found","message":"m"}}"#), "NotFound"),
         (status(400, r#"{"code":"not_found","message":"m"}"#), "NotFound"),
         (status(404, "page not found"), "Unknown"),

@@ -437,7 +437,7 @@ fn reports_on_our_orders_go_to_the_desk_alone() {
             bench.frame(line);
         }
     }
-    assert_eq!(bench.told(), ["fill", "order"]);
+    assert_eq!(bench.told(), ["fill", "order", "order"]);
     assert!(bench.heard().is_empty());
 }
 
