@@ -14,13 +14,16 @@ MINUTES ?= 10
 # Where the recipes and tests look for what was built.
 export CARGO_TARGET_DIR := target
 
+# How long `make fuzz` lasts for each target.
+SECONDS_EACH ?= 20
+
 WASM_TARGET := wasm32-unknown-unknown
 WASM_OUT := target/$(WASM_TARGET)/agent
 AGENTS := market-maker win-probability
 # Guests that tests and benchmarks load beside the agents.
 GUESTS := hostile
 
-.PHONY: help run test agents guests bench soak lint clean wasm-target
+.PHONY: help run test agents guests bench soak fuzz lint clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +53,9 @@ bench: guests ## Measure; prints lines of: name value unit
 
 soak: guests ## Follow 5,000 markets at 20,000 frames a second for a while: make soak MINUTES=10
 	@MINUTES=$(MINUTES) cargo bench --quiet -p hotpit --bench soak
+
+fuzz: guests ## Feed what parses the outside world with what nobody expects; needs g++
+	@host/fuzz/run $(SECONDS_EACH)
 
 lint: ## Check the format and every lint
 	cargo fmt --all --check

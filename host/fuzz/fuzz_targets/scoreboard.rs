@@ -1,4 +1,5 @@
-//! Whatever ESPN may send is a board, perhaps with events left out, or an error.
+//! Whatever ESPN may send is a board, perhaps with events left out, or an error: every event is
+//! either shown or left out for a reason.
 
 #![no_main]
 
@@ -6,9 +7,15 @@ use hotpit::feeds::espn::LEAGUES;
 use hotpit::feeds::espn::scoreboard::parse;
 use hotpit_units::Timestamp;
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
+    let events = serde_json::from_slice::<Value>(body).ok();
+    let events = events.as_ref().and_then(|board| board.get("events")?.as_array());
     for league in &LEAGUES {
-        let _ = parse(body, league, Timestamp::from_secs(1));
+        let Ok(board) = parse(body, league, Timestamp::from_secs(1)) else { continue };
+        let all = board.games.len() + board.skipped.len();
+        assert_eq!(all, events.map_or(0, Vec::len));
+        assert!(board.games.iter().all(|shown| !shown.info.espn_id.is_empty()));
     }
 });

@@ -158,11 +158,8 @@ impl Inspection {
                 refused = self.line(line).err();
             }
         })?;
-        if let Some(Later(format)) = refused {
-            anyhow::bail!(
-                "format {format} of recordings is newer than this version, which reads up to \
-                 {FORMAT}: use the hotpit that wrote it, or a newer one"
-            );
+        if let Some(later) = refused {
+            return Err(later.into());
         }
         if self.report.frames == frames && self.report.bad_lines > bad_lines {
             anyhow::bail!("it is no recording: no line of it is a frame");
@@ -185,7 +182,11 @@ impl Inspection {
         &self.books
     }
 
-    fn line(&mut self, text: &str) -> Result<(), Later> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// When it is the head of a file that a later version wrote.
+    pub fn line(&mut self, text: &str) -> Result<(), Later> {
         let Ok(line) = Line::read(text) else {
             self.report.bad_lines += 1;
             return Ok(());
@@ -361,8 +362,13 @@ impl Inspection {
     }
 }
 
-/// The version of a format that is newer than ours.
-struct Later(u32);
+/// A later version wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "format {0} of recordings is newer than this version, which reads up to {FORMAT}: use the \
+     hotpit that wrote it, or a newer one"
+)]
+pub struct Later(u32);
 
 fn count(counts: &mut BTreeMap<String, u64>, what: &str) {
     let what = if counts.len() < KINDS_MAX || counts.contains_key(what) { what } else { "…" };

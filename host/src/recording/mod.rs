@@ -29,5 +29,5 @@ pub mod line;
 pub mod read;
 pub mod recorder;
 
-pub use inspect::{Books, Inspection, Report, Spread};
+pub use inspect::{Books, Inspection, Later, Report, Spread};
 pub use recorder::{Progress, RecordError, Recorder, Settings};

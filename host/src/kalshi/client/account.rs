@@ -96,7 +96,7 @@ struct OrderAnswer {
 }
 
 #[derive(Deserialize)]
-struct QueueAnswer {
+pub(super) struct QueueAnswer {
     queue_position_fp: Quantity,
 }
 

@@ -55,7 +55,7 @@ struct GroupsAnswer {
 }
 
 #[derive(Deserialize)]
-struct GroupCreated {
+pub(super) struct GroupCreated {
     order_group_id: String,
 }
 

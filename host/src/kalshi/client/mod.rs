@@ -377,4 +377,6 @@ fn decode<R: DeserializeOwned>(response: &Response) -> Result<R, CallError> {
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 pub(crate) mod tests;

@@ -249,7 +249,7 @@ impl<T: Transport> Client<T> {
 }
 
 #[derive(Deserialize)]
-struct Batched {
+pub(super) struct Batched {
     orders: Vec<BatchAnswer>,
 }
 

@@ -38,7 +38,7 @@ struct SettlementsPage {
 
 /// Kalshi, `Settlement`.
 #[derive(Deserialize)]
-struct WireSettlement {
+pub(super) struct WireSettlement {
     ticker: Arc<str>,
     #[serde(default)]
     market_result: String,
@@ -54,7 +54,7 @@ struct WireSettlement {
 }
 
 #[derive(Deserialize)]
-struct AsOf {
+pub(super) struct AsOf {
     as_of_time: String,
 }
 

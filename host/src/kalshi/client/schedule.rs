@@ -14,7 +14,7 @@ struct ScheduleAnswer {
 }
 
 #[derive(Deserialize)]
-struct Schedule {
+pub(super) struct Schedule {
     #[serde(deserialize_with = "or_default")]
     standard_hours: Vec<WeeklySchedule>,
     #[serde(deserialize_with = "or_default")]
@@ -23,7 +23,7 @@ struct Schedule {
 
 /// Kalshi, `WeeklySchedule`.
 #[derive(Deserialize)]
-struct WeeklySchedule {
+pub(super) struct WeeklySchedule {
     start_time: String,
     end_time: String,
     #[serde(deserialize_with = "or_default")]
@@ -81,7 +81,7 @@ impl WeeklySchedule {
 }
 
 #[derive(Deserialize)]
-struct MaintenanceWindow {
+pub(super) struct MaintenanceWindow {
     start_datetime: String,
     end_datetime: String,
 }

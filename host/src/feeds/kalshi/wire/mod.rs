@@ -20,7 +20,7 @@ pub use body::{
     Position, Snapshot, Statistics, Trade,
 };
 pub use command::{Channel, Command, UpdateAction};
-pub use frame::{Body, Frame, Header, WireError, parse};
+pub use frame::{Body, Frame, Header, WireError, parse, parse_in_full};
 
 #[cfg(test)]
 mod tests;
