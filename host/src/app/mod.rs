@@ -190,7 +190,7 @@ impl Host {
             let _ = stopped.await;
         }));
         let leagues = espn.status();
-        floor.leagues.get_or_init(|| leagues);
+        floor.leagues.get_or_init(|| leagues.clone());
         let client = Arc::clone(&account.client);
         let background = vec![
             watch_books.abort_handle(),
@@ -216,6 +216,7 @@ impl Host {
             feed: stats,
             streams,
             bus: Arc::clone(&bus),
+            leagues,
         });
         let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
         Ok(Self { source, agents, desk, stop_feed, feed, background, bus, upkeep, server })

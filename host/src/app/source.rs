@@ -1,19 +1,20 @@
 //! [`HostSource`]: what the operator's port and the live view are told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hotpit_rt::Clock;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::agents::{AgentState, AgentStatus};
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
+use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
-use crate::model::AgentId;
-use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, Source, Status};
+use crate::model::{AgentId, League};
+use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Source, Status};
 use crate::streams::Streams;
 use crate::units::Timestamp;
 
@@ -30,6 +31,8 @@ pub(super) struct HostSource {
     pub(super) feed: Arc<FeedStats>,
     pub(super) streams: Arc<Streams>,
     pub(super) bus: Arc<Bus>,
+    /// How the scoreboards are read.
+    pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
 }
 
 impl HostSource {
@@ -46,6 +49,7 @@ impl HostSource {
             agents: (self.agents)().into_iter().map(agent_line).collect(),
             streams: self.streams.reports(),
             books: self.books(now),
+            leagues: self.leagues.borrow().iter().map(league_line).collect(),
             maintenance: self.streams.calendar().next(now),
             counters: self.counters(),
             desk,
@@ -157,6 +161,17 @@ async fn ask<T>(
     let stopped = || "the desk has stopped".to_owned();
     desk.send(ToDesk::Command(command(reply))).await.map_err(|_| stopped())?;
     answer.await.map_err(|_| stopped())
+}
+
+fn league_line((league, status): (&League, &LeagueStatus)) -> LeagueLine {
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let unmapped = status.unmapped.iter();
+    LeagueLine {
+        league: league.0.to_string(),
+        games: number(status.games),
+        mapped: number(status.mapped),
+        unmapped: unmapped.map(|(why, count)| (why.name().to_owned(), number(*count))).collect(),
+    }
 }
 
 fn agent_line(agent: AgentStatus) -> AgentLine {

@@ -14,6 +14,7 @@ mod run;
 mod table;
 mod talk;
 mod text;
+mod upstreams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

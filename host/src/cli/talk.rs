@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
 use hotpit_units::Timestamp;
@@ -10,10 +9,10 @@ use hotpit_units::Timestamp;
 use super::client::Client;
 use super::table::{Align, Table};
 use super::text::{mebibytes, micros, print, print_json, since};
+use super::upstreams;
 use crate::desk::{OrderLine, PositionLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
-use crate::ops::{AgentLine, BooksLine, Done, Order, Status};
-use crate::streams::{BreakerPhase, StreamReport, Window};
+use crate::ops::{AgentLine, Done, Order, Status};
 
 /// What is asked of a running host.
 #[derive(Debug)]
@@ -113,11 +112,7 @@ fn status_text(status: &Status) -> String {
         let _ = writeln!(text, "{name:<11} {value}");
     }
     text.push('\n');
-    text.push_str(&streams_text(&status.streams, status.now));
-    text.push_str(&books_text(&status.books));
-    if let Some(window) = status.maintenance {
-        text.push_str(&maintenance_text(window, status.now));
-    }
+    text.push_str(&upstreams::text(status));
     text
 }
 
@@ -142,72 +137,6 @@ fn compared(status: &Status) -> String {
     match &status.desk.compare_error {
         Some(error) => format!("{when}; the last try failed: {error}"),
         None => when,
-    }
-}
-
-fn streams_text(streams: &[StreamReport], now: Timestamp) -> String {
-    let mut table = Table::new([
-        ("STREAM", Align::Left),
-        ("STATE", Align::Left),
-        ("MESSAGES", Align::Right),
-        ("LAST", Align::Right),
-        ("DELAY", Align::Right),
-        ("CLOCK", Align::Right),
-        ("RECONNECTS", Align::Right),
-        ("GAPS", Align::Right),
-        ("REASON", Align::Left),
-    ]);
-    for stream in streams {
-        table.row([
-            stream.name.clone(),
-            stream.phase.to_string(),
-            stream.messages.to_string(),
-            stream.last_message.map_or_else(dash, |ts| format!("{} ago", since(ts, now))),
-            stream.skew_ms.map_or_else(dash, |_| format!("{} ms", stream.delay_ms)),
-            stream.skew_ms.map_or_else(dash, |ms| format!("{ms:+} ms")),
-            stream.connects.saturating_sub(1).to_string(),
-            stream.gaps.to_string(),
-            stream_reason(stream, now),
-        ]);
-    }
-    let mut text = table.render("no streams");
-    for stream in streams.iter().filter(|stream| !stream.channels.is_empty()) {
-        let channels = stream.channels.iter();
-        let channels: Vec<String> = channels
-            .map(|channel| format!("{} {}", channel.channel, since(channel.last_message, now)))
-            .collect();
-        text.push_str(&format!("{} heard last: {}\n", stream.name, channels.join(", ")));
-    }
-    text
-}
-
-fn stream_reason(stream: &StreamReport, now: Timestamp) -> String {
-    let mut text = stream.reason.clone().unwrap_or_default();
-    if stream.breaker != BreakerPhase::Closed {
-        text.push_str(&format!(" (breaker {})", stream.breaker));
-    }
-    if let Some(at) = stream.retry_at.filter(|at| *at > now) {
-        text.push_str(&format!(", next try in {} s", at.since(now).as_secs() + 1));
-    }
-    text
-}
-
-fn books_text(books: &BooksLine) -> String {
-    let BooksLine { synced, stale, quietest, .. } = books;
-    let quietest = quietest.as_ref().map_or_else(String::new, |(ticker, ms)| {
-        format!("; longest without a change: {ticker}, {} s", ms / 1_000)
-    });
-    format!("books: {synced} synced, {stale} stale{quietest}\n")
-}
-
-fn maintenance_text(Window { start, end }: Window, now: Timestamp) -> String {
-    let minutes = |time: Duration| {
-        format!("{} h {:02} min", time.as_secs() / 3_600, time.as_secs() / 60 % 60)
-    };
-    if start <= now {
-        format!("maintenance of the exchange: now, for {} more\n", minutes(end.since(now)))
-    } else {
-        format!("maintenance of the exchange: in {}\n", minutes(start.since(now)))
     }
 }
 

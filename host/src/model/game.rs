@@ -97,7 +97,8 @@ pub struct Situation {
     pub down: Option<u8>,
     /// Football: yards to go for a first down.
     pub distance: Option<u8>,
-    /// Football: where the ball is, 0 to 100, as ESPN's `yardLine` has it.
+    /// Football: where the ball is: yards from the home team's goal line, 0, to the away team's,
+    /// 100, whoever has it.
     pub yard_line: Option<u8>,
     /// Football: within 20 yards of the goal line.
     pub red_zone: Option<bool>,

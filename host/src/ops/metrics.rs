@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
-use super::status::{AgentLine, AgentPhase, BooksLine, Status};
+use super::status::{AgentLine, AgentPhase, BooksLine, LeagueLine, Status};
 use crate::streams::{BreakerPhase, StreamPhase, StreamReport};
 
 /// Writes the metrics of a status.
@@ -17,6 +17,7 @@ pub(super) fn render(status: &Status) -> String {
     agents(&mut page, &status.agents);
     streams(&mut page, &status.streams, status.now);
     books(&mut page, &status.books);
+    leagues(&mut page, &status.leagues);
     for counter in &status.counters {
         let labels: Vec<(&str, &str)> =
             counter.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -186,6 +187,22 @@ fn freshness(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
         for channel in &stream.channels {
             let labels = [("stream", stream.name.as_str()), ("channel", &channel.channel)];
             page.sample(name, &labels, Seconds(ms(now.since(channel.last_message))));
+        }
+    }
+}
+
+fn leagues(page: &mut Page, leagues: &[LeagueLine]) {
+    page.family("hotpit_games", "gauge", "Games on the boards, by whether they are on markets.");
+    for line in leagues {
+        let unmapped = line.games.saturating_sub(line.mapped);
+        page.sample("hotpit_games", &[("league", &line.league), ("state", "mapped")], line.mapped);
+        page.sample("hotpit_games", &[("league", &line.league), ("state", "unmapped")], unmapped);
+    }
+    page.family("hotpit_games_unmapped", "gauge", "Games that are on no market, by why not.");
+    for line in leagues {
+        for (reason, count) in &line.unmapped {
+            let labels = [("league", line.league.as_str()), ("reason", reason.as_str())];
+            page.sample("hotpit_games_unmapped", &labels, count);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Status`]: how a running host stands, as plain values that travel as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Status {
     pub streams: Vec<StreamReport>,
     /// The books.
     pub books: BooksLine,
+    /// The games of each league that an agent wants.
+    pub leagues: Vec<LeagueLine>,
     /// The exchange's maintenance that is under way, or the next that is known of.
     pub maintenance: Option<Window>,
     /// What else is counted, for `/metrics`.
@@ -113,6 +116,19 @@ pub struct BooksLine {
     pub quiet_p99_ms: u64,
     /// The one that did not change for longest, and for how long, in ms.
     pub quietest: Option<(Arc<str>, u64)>,
+}
+
+/// The games of a league.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeagueLine {
+    /// The league, as ESPN addresses it.
+    pub league: String,
+    /// Games on its board.
+    pub games: u64,
+    /// How many of them are mapped to markets.
+    pub mapped: u64,
+    /// How many are not, by reason; those that are over, apart.
+    pub unmapped: BTreeMap<String, u64>,
 }
 
 /// A number that only grows.

@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 /// Eastern Time as a rule of its own (POSIX), so that no machine needs a time zone database.
 const EASTERN: &str = "EST5EDT,M3.2.0,M11.1.0";
 
+/// The time zone of exchange and scoreboards; there is one, as a test of this module shows.
+#[must_use]
+pub fn eastern() -> Option<TimeZone> {
+    TimeZone::posix(EASTERN).ok()
+}
+
 /// A time in which the exchange is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Window {
@@ -52,9 +58,8 @@ impl Calendar {
 
 /// The weekly maintenance of the day that `now` is in, or of the next Thursday.
 fn weekly(now: Timestamp) -> Option<Window> {
-    let eastern = TimeZone::posix(EASTERN).ok()?;
     let secs = i64::try_from(now.as_secs()).ok()?;
-    let today = jiff::Timestamp::from_second(secs).ok()?.to_zoned(eastern);
+    let today = jiff::Timestamp::from_second(secs).ok()?.to_zoned(eastern()?);
     let window = |day: &Zoned| -> Option<Window> {
         let at = |hour| {
             let at = day.with().time(time(hour, 0, 0, 0)).build().ok()?;

@@ -28,7 +28,7 @@ mod stream;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use calendar::{Calendar, Window};
+pub use calendar::{Calendar, Window, eastern};
 use hotpit_rt::{Clock, Entropy};
 pub use life::Policy;
 pub use stream::{BreakerPhase, ChannelReport, Stream, StreamPhase, StreamReport};

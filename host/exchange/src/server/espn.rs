@@ -173,6 +173,14 @@ fn status_json(game: &Game) -> Value {
     })
 }
 
+/// Where the ball is, as real boards have it: yards from the home team's goal line, whoever has it.
+const fn yard_line(situation: &Situation) -> u8 {
+    match situation.possession {
+        HomeAway::Home => 100_u8.saturating_sub(situation.yards_to_goal),
+        HomeAway::Away => situation.yards_to_goal,
+    }
+}
+
 fn situation_json(game: &Game, situation: &Situation) -> Value {
     let team = match situation.possession {
         HomeAway::Home => &game.home,
@@ -183,7 +191,7 @@ fn situation_json(game: &Game, situation: &Situation) -> Value {
     let mut json = json!({
         "down": situation.down,
         "distance": situation.distance,
-        "yardLine": 100_u8.saturating_sub(situation.yards_to_goal),
+        "yardLine": yard_line(situation),
         "downDistanceText": format!("{down} & {}", situation.distance),
         "shortDownDistanceText": format!("{down} & {}", situation.distance),
         "possession": team.espn_id,
@@ -202,4 +210,17 @@ fn situation_json(game: &Game, situation: &Situation) -> Value {
         });
     }
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ball_is_where_it_is_whoever_has_it() {
+        let ball = |possession| Situation { possession, down: 1, distance: 10, yards_to_goal: 99 };
+        // First down on one's own one-yard line.
+        assert_eq!(yard_line(&ball(HomeAway::Home)), 1);
+        assert_eq!(yard_line(&ball(HomeAway::Away)), 99);
+    }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::header::{DATE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 
 /// The most bytes of an answer that are read: a full college Saturday is about 2 MB.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -94,8 +94,8 @@ impl Fetch for HttpFetch {
             StatusCode::FORBIDDEN
             | StatusCode::TOO_MANY_REQUESTS
             | StatusCode::SERVICE_UNAVAILABLE => {
-                let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok());
-                let retry_after = retry_after.map(Duration::from_secs);
+                let retry_after = header(RETRY_AFTER)
+                    .and_then(|text| retry_after(&text, header(DATE).as_deref()));
                 return Err(FetchError::Refused { status: status.as_u16(), retry_after });
             }
             _ => return Err(FetchError::Status(status.as_u16())),
@@ -113,6 +113,17 @@ impl Fetch for HttpFetch {
     }
 }
 
+/// How long a `Retry-After` asks to wait: seconds, or a time, which is compared with the server's
+/// own clock. Source: RFC 9110, section 10.2.3.
+fn retry_after(text: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(secs) = text.trim().parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let time = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
+    let wait = time(text)?.duration_since(time(date?)?);
+    Some(Duration::try_from(wait).unwrap_or_default())
+}
+
 /// An error with its causes: the client's own says little.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
@@ -123,4 +134,27 @@ fn chain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_come_back_is_seconds_or_a_date_of_the_servers_clock() {
+        let date = Some("Thu, 26 Nov 2026 20:00:00 GMT");
+        let cases = [
+            ("120", date, Some(120)),
+            (" 7 ", None, Some(7)),
+            ("Thu, 26 Nov 2026 20:01:30 GMT", date, Some(90)),
+            ("Thu, 26 Nov 2026 19:59:00 GMT", date, Some(0)),
+            ("Thu, 26 Nov 2026 20:01:30 GMT", None, None),
+            ("soon", date, None),
+            ("-5", date, None),
+            ("", date, None),
+        ];
+        for (text, date, expected) in cases {
+            assert_eq!(retry_after(text, date), expected.map(Duration::from_secs), "{text}");
+        }
+    }
 }

@@ -90,14 +90,18 @@ impl LeagueFacts {
         LEAGUES.iter().find(|facts| facts.name == &*league.0)
     }
 
-    /// The path and query of its scoreboard. It asks for more games than any day or week has:
+    /// The path and query of its scoreboard: the one that ESPN shows by itself, or that of a day
+    /// (`20261126`, Eastern Time). It asks for more games than any day or week has:
     /// without a limit some are left out.
     #[must_use]
-    pub fn scoreboard(&self) -> String {
+    pub fn scoreboard(&self, day: Option<&str>) -> String {
         let Self { name, sport, .. } = self;
         let mut path = format!("/apis/site/v2/sports/{sport}/{name}/scoreboard?limit=500");
         if let Some(groups) = self.groups {
             path.push_str(&format!("&groups={groups}"));
+        }
+        if let Some(day) = day {
+            path.push_str(&format!("&dates={day}"));
         }
         path
     }
@@ -125,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_scoreboard_has_a_path() {
-        let path = |name: &str| LeagueFacts::find(&League(name.into())).unwrap().scoreboard();
+        let path = |name: &str| LeagueFacts::find(&League(name.into())).unwrap().scoreboard(None);
         assert_eq!(path("nfl"), "/apis/site/v2/sports/football/nfl/scoreboard?limit=500");
         assert!(path("college-football").ends_with("limit=500&groups=80"));
         assert!(LeagueFacts::find(&League("xfl".into())).is_none());

@@ -4,7 +4,8 @@
 //! the milestone's title are names of the two teams, and if no other game and no other milestone
 //! fits as well. A market is on the home team if its strike target is the milestone's home
 //! team, or, where ids are missing, if its YES is a name of the home team; if the two say
-//! different things, the event is left out. Tickers are never taken apart.
+//! different things, the event is left out. An event that two milestones list is on neither game.
+//! Tickers are never taken apart. Why a game is not mapped is said ([`Doubt`]).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -69,44 +70,87 @@ pub struct Mapped {
     pub markets: Vec<GameMarket>,
 }
 
-/// Maps games of one league to milestones and markets. What is not certain is left out.
+/// Why a game is on no market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// Kalshi lists no game of the league near its start.
+    NoMilestone,
+    /// Kalshi lists games at that time, and none between these two teams.
+    OtherTeams,
+    /// Two of Kalshi's games may be it.
+    SeveralMilestones,
+    /// Kalshi's game may be another one as well.
+    SeveralGames,
+    /// Kalshi lists no event for the game, or only events that it lists for another game too.
+    NoEvent,
+}
+
+impl Doubt {
+    /// A word for it, as metrics and logs have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoMilestone => "no_milestone",
+            Self::OtherTeams => "other_teams",
+            Self::SeveralMilestones => "several_milestones",
+            Self::SeveralGames => "several_games",
+            Self::NoEvent => "no_event",
+        }
+    }
+}
+
+/// Maps games of one league to milestones and markets: for each game, in order, what it is mapped
+/// to, or why it is not.
 #[must_use]
 pub fn map_games(
     facts: &LeagueFacts,
     games: &[GameInfo],
     milestones: &[Milestone],
     markets: &[Arc<Market>],
-) -> Vec<Mapped> {
-    let fits: Vec<(usize, usize, Orientation)> = games
-        .iter()
-        .enumerate()
-        .flat_map(|(at, game)| {
-            milestones
-                .iter()
-                .enumerate()
-                .filter_map(move |(on, milestone)| Some((at, on, fit(facts, game, milestone)?)))
-        })
-        .collect();
-    let of_game = |at| fits.iter().filter(|fit| fit.0 == at).count();
-    let of_milestone = |on| fits.iter().filter(|fit| fit.1 == on).count();
+) -> Vec<Result<Mapped, Doubt>> {
     let mut by_event: BTreeMap<&str, Vec<&Market>> = BTreeMap::new();
     for market in markets {
         by_event.entry(&*market.event_ticker).or_default().push(market);
     }
-    fits.iter()
-        .filter(|(at, on, _)| of_game(*at) == 1 && of_milestone(*on) == 1)
-        .map(|(at, on, orientation)| {
-            let (game, milestone) = (&games[*at], &milestones[*on]);
-            let mut markets = markets_of(game, milestone, *orientation, &by_event);
-            markets.sort_unstable_by(|left, right| left.ticker.cmp(&right.ticker));
-            Mapped {
-                espn_id: Arc::clone(&game.espn_id),
-                milestone: milestone.id.clone(),
-                events: milestone.event_tickers.clone(),
-                markets,
-            }
-        })
-        .collect()
+    let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in milestones.iter().flat_map(|milestone| &milestone.event_tickers) {
+        *listed.entry(&**event).or_default() += 1;
+    }
+    let map = |game: &GameInfo| {
+        let (milestone, orientation) = milestone_of(facts, game, milestones)?;
+        let others = games.iter().filter(|other| fit(facts, other, milestone).is_some());
+        if others.count() > 1 {
+            return Err(Doubt::SeveralGames);
+        }
+        let is_its_own = |event: &&Arc<str>| listed.get(&***event) == Some(&1);
+        let events: Vec<_> = milestone.event_tickers.iter().filter(is_its_own).cloned().collect();
+        if events.is_empty() {
+            return Err(Doubt::NoEvent);
+        }
+        let mut markets = markets_of(game, milestone, &events, orientation, &by_event);
+        markets.sort_unstable_by(|left, right| left.ticker.cmp(&right.ticker));
+        let espn_id = Arc::clone(&game.espn_id);
+        Ok(Mapped { espn_id, milestone: milestone.id.clone(), events, markets })
+    };
+    games.iter().map(map).collect()
+}
+
+/// The only milestone that a game fits.
+fn milestone_of<'a>(
+    facts: &LeagueFacts,
+    game: &GameInfo,
+    milestones: &'a [Milestone],
+) -> Result<(&'a Milestone, Orientation), Doubt> {
+    let mut fits =
+        milestones.iter().filter_map(|milestone| Some((milestone, fit(facts, game, milestone)?)));
+    match (fits.next(), fits.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(Doubt::SeveralMilestones),
+        (None, _) if milestones.iter().any(|it| is_at_its_time(facts, game, it)) => {
+            Err(Doubt::OtherTeams)
+        }
+        (None, _) => Err(Doubt::NoMilestone),
+    }
 }
 
 /// The markets on a game. At most one of its events is about who wins: the one that Kalshi names,
@@ -114,13 +158,13 @@ pub fn map_games(
 fn markets_of(
     game: &GameInfo,
     milestone: &Milestone,
+    events: &[Arc<str>],
     orientation: Orientation,
     by_event: &BTreeMap<&str, Vec<&Market>>,
 ) -> Vec<GameMarket> {
     let is_about_winner =
         |markets: &[GameMarket]| markets.iter().any(|market| market.outcome != Outcome::Other);
-    let mut events: Vec<(&str, Vec<GameMarket>)> = milestone
-        .event_tickers
+    let mut events: Vec<(&str, Vec<GameMarket>)> = events
         .iter()
         .filter_map(|event| Some((&**event, by_event.get(&**event)?)))
         .map(|(event, markets)| (event, outcomes(game, milestone, orientation, markets)))
@@ -147,11 +191,16 @@ enum Orientation {
     Open,
 }
 
+/// Whether a milestone is a game of the league that starts when this one does.
+fn is_at_its_time(facts: &LeagueFacts, game: &GameInfo, milestone: &Milestone) -> bool {
+    let is_league = |name: &&str| name.eq_ignore_ascii_case(&milestone.league);
+    let apart = game.start.since(milestone.start).max(milestone.start.since(game.start));
+    facts.kalshi.iter().any(is_league) && apart <= START_TOLERANCE
+}
+
 /// Whether a milestone is this game.
 fn fit(facts: &LeagueFacts, game: &GameInfo, milestone: &Milestone) -> Option<Orientation> {
-    let is_league = |name: &&str| name.eq_ignore_ascii_case(&milestone.league);
-    let close = game.start.since(milestone.start).max(milestone.start.since(game.start));
-    if !facts.kalshi.iter().any(is_league) || close > START_TOLERANCE {
+    if !is_at_its_time(facts, game, milestone) {
         return None;
     }
     let title = normalized(&milestone.title);

@@ -1,5 +1,5 @@
 use super::league::LeagueFacts;
-use super::mapping::{Milestone, map_games};
+use super::mapping::{Doubt, Milestone, map_games};
 use crate::model::{FeeSchedule, GameInfo, League, Market, MarketStatus, Outcome, PriceGrid, Team};
 use hotpit_units::Timestamp;
 use std::sync::Arc;
@@ -47,9 +47,20 @@ fn milestone(id: &str, title: &str, start: u64) -> Milestone {
         title: title.to_owned(),
         home_team_id: Some("uuid-sea".to_owned()),
         away_team_id: Some("uuid-ne".to_owned()),
-        event_tickers: vec!["E".into()],
+        event_tickers: vec![if id == "m" { "E".into() } else { format!("E-{id}").into() }],
         main_event: None,
     }
+}
+
+/// What each game is mapped to, by id.
+fn pairs(games: &[GameInfo], milestones: &[Milestone]) -> Vec<(String, Result<String, Doubt>)> {
+    let mapped = map_games(facts("nfl"), games, milestones, &[]);
+    let ids = games.iter().map(|game| game.espn_id.to_string());
+    ids.zip(mapped.into_iter().map(|mapped| mapped.map(|mapped| mapped.milestone))).collect()
+}
+
+fn pair(game: &str, milestone: Result<&str, Doubt>) -> (String, Result<String, Doubt>) {
+    (game.to_owned(), milestone.map(str::to_owned))
 }
 
 fn market(ticker: &str, event: &str, yes_title: &str, target: Option<&str>) -> Arc<Market> {
@@ -73,7 +84,7 @@ fn market(ticker: &str, event: &str, yes_title: &str, target: Option<&str>) -> A
 /// The outcome of each market, by ticker; none if the game is unmapped.
 fn outcomes(milestone: Milestone, markets: &[Arc<Market>]) -> Option<Vec<(String, Outcome)>> {
     let games = [game("1", new_england(), seattle(), KICKOFF)];
-    let mapped = map_games(facts("nfl"), &games, &[milestone], markets).pop()?;
+    let mapped = map_games(facts("nfl"), &games, &[milestone], markets).pop()?.ok()?;
     let outcomes = mapped.markets.iter().map(|market| (market.ticker.to_string(), market.outcome));
     Some(outcomes.collect())
 }
@@ -178,14 +189,15 @@ fn markets_of_other_events_are_not_on_the_game() {
 fn two_milestones_that_fit_leave_the_game_unmapped() {
     let games = [game("1", new_england(), seattle(), KICKOFF)];
     let milestones = [milestone("a", "NE @ SEA", KICKOFF), milestone("b", "NE @ SEA", KICKOFF)];
-    assert_eq!(map_games(facts("nfl"), &games, &milestones, &[]), []);
+    assert_eq!(pairs(&games, &milestones), [pair("1", Err(Doubt::SeveralMilestones))]);
 }
 
 #[test]
 fn two_games_that_fit_leave_both_unmapped() {
     let games = ["1", "2"].map(|id| game(id, new_england(), seattle(), KICKOFF));
     let milestones = [milestone("a", "NE @ SEA", KICKOFF)];
-    assert_eq!(map_games(facts("nfl"), &games, &milestones, &[]), []);
+    let doubt = Err(Doubt::SeveralGames);
+    assert_eq!(pairs(&games, &milestones), [pair("1", doubt), pair("2", doubt)]);
 }
 
 #[test]
@@ -194,10 +206,36 @@ fn the_games_of_a_doubleheader_are_told_apart_by_their_start() {
     let games = [("1", KICKOFF + 300), ("2", later)]
         .map(|(id, start)| game(id, new_england(), seattle(), start));
     let milestones = [milestone("b", "NE @ SEA", later), milestone("a", "NE @ SEA", KICKOFF)];
-    let mapped = map_games(facts("nfl"), &games, &milestones, &[]);
-    let pairs: Vec<_> =
-        mapped.iter().map(|mapped| (&*mapped.espn_id, mapped.milestone.as_str())).collect();
-    assert_eq!(pairs, [("1", "a"), ("2", "b")]);
+    assert_eq!(pairs(&games, &milestones), [pair("1", Ok("a")), pair("2", Ok("b"))]);
+}
+
+#[test]
+fn an_event_that_two_milestones_list_is_on_neither_game() {
+    let later = KICKOFF + 3 * 3_600;
+    let games =
+        [("1", KICKOFF), ("2", later)].map(|(id, start)| game(id, new_england(), seattle(), start));
+    let listing = |id: &str, start, events: &[&str]| Milestone {
+        event_tickers: events.iter().map(|event| (*event).into()).collect(),
+        ..milestone(id, "NE @ SEA", start)
+    };
+    let both = [listing("a", KICKOFF, &["E"]), listing("b", later, &["E"])];
+    let doubt = Err(Doubt::NoEvent);
+    assert_eq!(pairs(&games, &both), [pair("1", doubt), pair("2", doubt)]);
+    let more = [listing("a", KICKOFF, &["E", "F"]), listing("b", later, &["E", "G"])];
+    let mapped = map_games(facts("nfl"), &games, &more, &[]);
+    let events: Vec<_> = mapped.into_iter().flat_map(|mapped| mapped.unwrap().events).collect();
+    assert_eq!(events, ["F", "G"].map(Arc::<str>::from));
+    assert_eq!(pairs(&games[..1], &[listing("a", KICKOFF, &[])]), [pair("1", doubt)]);
+}
+
+#[test]
+fn a_game_that_kalshi_does_not_list_is_told_from_one_between_others() {
+    let games = [game("1", new_england(), seattle(), KICKOFF)];
+    assert_eq!(pairs(&games, &[]), [pair("1", Err(Doubt::NoMilestone))]);
+    let tomorrow = [milestone("a", "NE @ SEA", KICKOFF + 86_400)];
+    assert_eq!(pairs(&games, &tomorrow), [pair("1", Err(Doubt::NoMilestone))]);
+    let others = [milestone("a", "Buffalo @ SEA", KICKOFF)];
+    assert_eq!(pairs(&games, &others), [pair("1", Err(Doubt::OtherTeams))]);
 }
 
 #[test]
@@ -219,10 +257,13 @@ fn names_that_begin_alike_and_cities_with_two_teams_are_told_apart() {
         milestone("b", "Washington at Oregon State", KICKOFF),
         milestone("c", "Seattle at Los Angeles C", KICKOFF),
     ];
-    let mapped = map_games(facts("nfl"), &games, &milestones, &[]);
-    let pairs: Vec<_> =
-        mapped.iter().map(|mapped| (&*mapped.espn_id, mapped.milestone.as_str())).collect();
-    assert_eq!(pairs, [("1", "b"), ("2", "a"), ("4", "c")]);
+    let expected = [
+        pair("1", Ok("b")),
+        pair("2", Ok("a")),
+        pair("3", Err(Doubt::OtherTeams)),
+        pair("4", Ok("c")),
+    ];
+    assert_eq!(pairs(&games, &milestones), expected);
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod tests;
 
 pub use fetch::{Fetch, FetchError, HttpFetch};
 pub use league::{LEAGUES, LeagueFacts};
-pub use mapping::{Mapped, Milestone, Milestones, MilestonesError, map_games};
+pub use mapping::{Doubt, Mapped, Milestone, Milestones, MilestonesError, map_games};
 pub use pace::Pace;
 pub use settings::Settings;
 pub use supervisor::{Espn, LeagueStatus};

@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 
 use super::fetch::{Answer, Fetch, FetchError};
 use super::league::LeagueFacts;
-use super::mapping::Milestones;
+use super::mapping::{Doubt, Milestones};
 use super::pace::Pace;
-use super::reader::Reader;
+use super::reader::{Board, Reader};
 use super::settings::Settings;
 use crate::bus::Message;
 use crate::cache::Cache;
@@ -50,11 +50,21 @@ pub struct LeagueStatus {
     pub games: usize,
     /// How many of them are mapped to Kalshi's events.
     pub mapped: usize,
+    /// How many are not, and why; those that are over, apart.
+    pub unmapped: BTreeMap<Doubt, usize>,
 }
 
 impl Default for LeagueStatus {
     fn default() -> Self {
-        Self { pace: Pace::Idle, read: None, requests: 0, not_modified: 0, games: 0, mapped: 0 }
+        Self {
+            pace: Pace::Idle,
+            read: None,
+            requests: 0,
+            not_modified: 0,
+            games: 0,
+            mapped: 0,
+            unmapped: BTreeMap::new(),
+        }
     }
 }
 
@@ -167,7 +177,7 @@ impl<F: Fetch, M: Milestones> Espn<F, M> {
                 facts,
                 league: league.clone(),
                 reader: Reader::new(facts),
-                etag: None,
+                etags: BTreeMap::new(),
                 stream: self.shared.streams.open(
                     format!("espn {}", league.0),
                     Policy { backoff_base: base, backoff_cap: BACKOFF_CAP, ..Policy::default() },
@@ -210,7 +220,8 @@ struct LeagueTask<F, M> {
     facts: &'static LeagueFacts,
     league: League,
     reader: Reader,
-    etag: Option<String>,
+    /// What stands for the bodies that were read last.
+    etags: BTreeMap<Board, String>,
     stream: Arc<Stream>,
     map_backoff: Backoff,
     rng: Rng,
@@ -230,6 +241,7 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
                 ask_at = self.ask_milestones().await;
             }
             self.map();
+            self.count();
             let mut next = read_at;
             if self.reader.has_unmapped() {
                 next = next.min(ask_at);
@@ -241,28 +253,26 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
         }
     }
 
-    /// Reads the board once; when to read it again.
+    /// Reads the boards once; when to read them again.
     async fn read(&mut self) -> Timestamp {
-        let timeout = Duration::from_millis(self.shared.settings.timeout_ms);
-        let path = self.facts.scoreboard();
-        let reading = self.shared.fetch.get(&path, self.etag.as_deref());
-        let answer = match tokio::time::timeout(timeout, reading).await {
-            Ok(answer) => answer,
-            Err(_) => Err(FetchError::Transport(format!("no answer within {timeout:?}"))),
-        };
-        let now = self.shared.clock.now();
-        let outcome = match answer {
-            Ok(Answer::NotModified) => Ok(true),
-            Ok(Answer::Fresh { body, etag }) => match self.reader.board(&body, now) {
-                Ok(messages) => {
-                    self.etag = etag;
-                    self.shared.publish_all(messages, now);
-                    Ok(false)
+        let mut outcome = self.read_board(&Board::Default).await;
+        let mut requests = 1;
+        if outcome.is_ok() {
+            for board in self.reader.other_boards(self.shared.clock.now()) {
+                requests += 1;
+                match self.read_board(&board).await {
+                    Ok(not_modified) => outcome = outcome.map(|all| all && not_modified),
+                    Err(error) => outcome = Err(error),
                 }
-                Err(error) => Err(FetchError::Transport(format!("not a scoreboard: {error}"))),
-            },
-            Err(error) => Err(error),
-        };
+            }
+        }
+        let now = self.shared.clock.now();
+        if outcome.is_ok() {
+            let messages = self.reader.settle(now);
+            self.shared.publish_all(messages, now);
+            let others = self.reader.other_boards(now);
+            self.etags.retain(|board, _| *board == Board::Default || others.contains(board));
+        }
         let (pace, interval) = self.reader.pace(now, &self.shared.settings);
         let wait = match &outcome {
             Ok(_) => {
@@ -278,8 +288,33 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
         // Nobody waits for a board on which nothing is played.
         let stale = Duration::from_millis(self.shared.settings.stale_ms);
         self.stream.expect_within((pace == Pace::Live).then_some(stale));
-        self.note(pace, outcome.ok(), now);
+        self.note(pace, requests, outcome.ok(), now);
         now + wait
+    }
+
+    /// Reads one board; whether it is as it was.
+    async fn read_board(&mut self, board: &Board) -> Result<bool, FetchError> {
+        let timeout = Duration::from_millis(self.shared.settings.timeout_ms);
+        let path = self.facts.scoreboard(match board {
+            Board::Default => None,
+            Board::Day(day) => Some(day),
+        });
+        let reading = self.shared.fetch.get(&path, self.etags.get(board).map(String::as_str));
+        let answer = tokio::time::timeout(timeout, reading)
+            .await
+            .map_err(|_| FetchError::Transport(format!("no answer within {timeout:?}")))??;
+        let Answer::Fresh { body, etag } = answer else { return Ok(true) };
+        let now = self.shared.clock.now();
+        let messages = self
+            .reader
+            .board(board, &body, now)
+            .map_err(|error| FetchError::Transport(format!("not a scoreboard: {error}")))?;
+        match etag {
+            Some(etag) => self.etags.insert(board.clone(), etag),
+            None => self.etags.remove(board),
+        };
+        self.shared.publish_all(messages, now);
+        Ok(false)
     }
 
     /// How long to wait after a failure.
@@ -297,16 +332,26 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
     }
 
     /// `not_modified`: of a reading that succeeded.
-    fn note(&self, pace: Pace, not_modified: Option<bool>, now: Timestamp) {
-        let (games, mapped) = self.reader.counts();
+    fn note(&self, pace: Pace, requests: u64, not_modified: Option<bool>, now: Timestamp) {
         self.shared.status.send_modify(|all| {
             let status = all.entry(self.league.clone()).or_default();
-            status.requests += 1;
-            (status.pace, status.games, status.mapped) = (pace, games, mapped);
+            status.requests += requests;
+            status.pace = pace;
             if let Some(not_modified) = not_modified {
                 status.not_modified += u64::from(not_modified);
                 status.read = Some(now);
             }
+        });
+    }
+
+    fn count(&self) {
+        let (games, mapped, unmapped) = self.reader.counts();
+        self.shared.status.send_if_modified(|all| {
+            let status = all.entry(self.league.clone()).or_default();
+            let before = (status.games, status.mapped, std::mem::take(&mut status.unmapped));
+            let is_changed = before != (games, mapped, unmapped.clone());
+            (status.games, status.mapped, status.unmapped) = (games, mapped, unmapped);
+            is_changed
         });
     }
 

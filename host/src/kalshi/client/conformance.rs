@@ -109,11 +109,11 @@ fn what_we_read_is_what_the_exchange_answers() {
     for batch in ["BatchCreateOrdersV2Response", "BatchCancelOrdersV2Response"] {
         check::<orders::Batched>(of(batch), &[]);
         let item = of(batch).full["orders"][0].as_object().unwrap();
-        let known = |field: &&str| {
+        let known = |field: &&'static str| {
             let both = ["error", "fill_count", "remaining_count", "reduced_by"];
             item.contains_key(*field) || both.contains(field)
         };
-        assert!(fields_of::<BatchAnswer>().iter().all(|field| known(&field)), "{batch}");
+        assert!(fields_of::<BatchAnswer>().iter().all(known), "{batch}");
     }
     check::<Position>(of("MarketPosition"), &[]);
     check::<Balance>(of("GetBalanceResponse"), &[]);
