@@ -339,3 +339,10 @@ mod files {
         assert_eq!(first.hash().short().len(), 12);
     }
 }
+
+#[test]
+fn a_component_type_that_needs_itself_is_an_error_of_the_file() {
+    let file = include_bytes!("fixtures/circle.wasm");
+    let error = crate::agents::inspect(file).unwrap_err().to_string();
+    assert!(error.contains("needs itself"), "{error}");
+}

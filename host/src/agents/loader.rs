@@ -15,6 +15,10 @@ use super::engine::AgentEngine;
 use super::fault::Fault;
 use super::host_state::HostState;
 
+/// The most packages that a component type may have, each perhaps on top of the other: the
+/// contract has one, WASI about ten.
+const PACKAGES_MAX: usize = 256;
+
 /// The size of a wasm page.
 const PAGE_BYTES: u64 = 64 << 10;
 
@@ -308,13 +312,14 @@ fn componentize(bytes: &[u8]) -> Result<(Option<Vec<u8>>, bool), LoadError> {
     if wasmparser::Parser::is_component(bytes) {
         return Ok((None, false));
     }
-    let (imports, has_type) = module_surface(bytes)?;
+    let (imports, types) = module_surface(bytes)?;
     if imports.iter().any(|module| module == "wasi_snapshot_preview1") {
         return Err(LoadError::WasiPreview1);
     }
-    if !has_type {
+    if types.is_empty() {
         return Err(LoadError::NoComponentType);
     }
+    types.into_iter().try_for_each(check_type)?;
     let refused = |error: &dyn fmt::Display| LoadError::Componentize(format!("{error:#}"));
     let mut encoder = wit_component::ComponentEncoder::default();
     encoder.validate(true).module(bytes).map_err(|error| refused(&error))?;
@@ -322,11 +327,38 @@ fn componentize(bytes: &[u8]) -> Result<(Option<Vec<u8>>, bool), LoadError> {
     Ok((Some(component), true))
 }
 
-/// The modules that a core module imports from, and whether it carries a component type.
-fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, bool), LoadError> {
+/// Refuses a component type whose packages need each other in a circle. No compiler writes one,
+/// and the encoder follows such a circle until the stack is full, which nothing can contain.
+fn check_type(section: &[u8]) -> Result<(), LoadError> {
+    let (resolve, _) = wit_parser::decoding::decode_world(section)
+        .map_err(|error| LoadError::Componentize(format!("{error:#}")))?;
+    let count = resolve.packages.len();
+    if count > PACKAGES_MAX {
+        let problem =
+            format!("its component type has {count} packages, the limit is {PACKAGES_MAX}");
+        return Err(LoadError::Malformed(problem));
+    }
+    let mut left: Vec<_> = resolve.packages.iter().map(|(id, _)| id).collect();
+    loop {
+        let before = left.len();
+        let open = left.clone();
+        left.retain(|id| resolve.package_direct_deps(*id).any(|needed| open.contains(&needed)));
+        if left.is_empty() {
+            return Ok(());
+        }
+        if left.len() == before {
+            let name = &resolve.packages[left[0]].name;
+            let problem = format!("the package {name} of its component type needs itself");
+            return Err(LoadError::Malformed(problem));
+        }
+    }
+}
+
+/// The modules that a core module imports from, and the component types that it carries.
+fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, Vec<&[u8]>), LoadError> {
     let malformed = |error: wasmparser::BinaryReaderError| LoadError::Malformed(error.to_string());
     let mut imports = vec![];
-    let mut has_type = false;
+    let mut types = vec![];
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {
             wasmparser::Payload::ImportSection(section) => {
@@ -335,10 +367,12 @@ fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, bool), LoadError> {
                 }
             }
             wasmparser::Payload::CustomSection(section) => {
-                has_type |= section.name().starts_with("component-type");
+                if section.name().starts_with("component-type") {
+                    types.push(section.data());
+                }
             }
             _ => {}
         }
     }
-    Ok((imports, has_type))
+    Ok((imports, types))
 }
