@@ -44,7 +44,8 @@ fuzz_target!(|input: (u16, &[u8])| {
 
 fn client(response: Response) -> Client<Always> {
     let (clock, entropy) = (Clock::system(), Entropy::seeded(1));
-    let settings = Settings { read_attempts: 1, read_wait_ms: 0, ..Settings::default() };
+    let settings =
+        Settings { read_attempts: 1, read_wait_ms: 0, cancel_wait_ms: 0, ..Settings::default() };
     let credentials = Signer::from_pem(KEY).and_then(|signer| Credentials::new("id", signer)).ok();
     assert!(credentials.is_some());
     let stream = Streams::new(clock, entropy).open("rest", settings.policy());
