@@ -115,6 +115,35 @@ async fn a_version_that_cannot_run_leaves_the_old_one_running_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_faults_in_its_first_batches_is_rolled_back_with_the_state_before_it() {
+    let mut floor = Floor::open();
+    floor.drop_guest("counter", &Guest::counting(1));
+    let good = floor.until("counter", "live", running_version("1.1")).await;
+    let (_, total) = floor.counted("counter").await;
+    floor.drop_guest("counter", &Guest::counting(2).with_on_events(bodies::TRAP));
+    let is_told = |status: &AgentStatus| {
+        status.state == AgentState::Running
+            && status
+                .reason
+                .as_ref()
+                .is_some_and(|reason| reason.contains("rolled back to version 1.1"))
+    };
+    let status = floor.until("counter", "rolled back", is_told).await;
+    assert_eq!((&status.hash, status.faults, status.swaps), (&good.hash, 1, 1));
+    assert!(status.reason.unwrap().contains("trap in on-events"));
+    // It goes on from what it knew, and hears that it missed something.
+    let (mark, after) = floor.counted("counter").await;
+    assert!(mark == 1 && after > total, "{mark} {after}");
+    let orders_canceled =
+        floor.drain().await.iter().any(|message| matches!(message, ToDesk::AgentDown { .. }));
+    assert!(!orders_canceled, "it is live: its orders work on");
+    floor.drop_guest("counter", &Guest::counting(3));
+    let status = floor.until("counter", "swapped", running_version("1.3")).await;
+    assert_eq!(status.reason, None);
+    floor.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_hostile_agent_is_quarantined_and_a_healthy_neighbour_goes_on() {
     let mut floor = Floor::with(tempfile::tempdir().unwrap(), 1 << 16, |settings| {
         settings.workers = 1;

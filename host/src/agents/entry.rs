@@ -1,6 +1,7 @@
 //! [`Agent`]: what the supervisor keeps of one agent.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::task::AbortHandle;
 
@@ -28,13 +29,19 @@ pub(super) struct Agent {
     pub(super) task: Option<AbortHandle>,
     /// The last state it saved.
     pub(super) state: Option<Vec<u8>>,
-    /// How many batches it had had then.
+    /// What it saved for the last swap.
+    pub(super) before_swap: Option<Vec<u8>>,
+    /// How many batches it had had when it was live.
+    pub(super) live_at: u64,
+    /// How many batches it had had when it saved its last state.
     pub(super) saved_at: u64,
     /// It faulted since it was live: what comes next is a restart.
     pub(super) restarting: bool,
     pub(super) events_lost: u64,
     pub(super) faults: u64,
     pub(super) last_fault: Option<String>,
+    /// Why the version before the last swap runs again.
+    pub(super) rolled_back: Option<String>,
     /// Why its file is not what runs.
     pub(super) refused: Option<String>,
     pub(super) shown: Option<Arc<Version>>,
@@ -61,14 +68,22 @@ impl Agent {
             job: first,
             task: None,
             state: None,
+            before_swap: None,
+            live_at: 0,
             saved_at: 0,
             restarting: false,
             events_lost: 0,
             faults: 0,
             last_fault: None,
+            rolled_back: None,
             refused: None,
             shown: None,
         }
+    }
+
+    /// How many batches it had since it was live.
+    pub(super) fn batches(&self) -> u64 {
+        self.stats.batches.load(Ordering::Relaxed).saturating_sub(self.live_at)
     }
 
     pub(super) fn row(&self) -> Row {

@@ -366,10 +366,10 @@ fn module_surface(bytes: &[u8]) -> Result<(Vec<String>, Vec<&[u8]>), LoadError> 
                     imports.push(import.map_err(malformed)?.module.to_owned());
                 }
             }
-            wasmparser::Payload::CustomSection(section) => {
-                if section.name().starts_with("component-type") {
-                    types.push(section.data());
-                }
+            wasmparser::Payload::CustomSection(section)
+                if section.name().starts_with("component-type") =>
+            {
+                types.push(section.data());
             }
             _ => {}
         }

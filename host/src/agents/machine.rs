@@ -10,9 +10,9 @@
 //!                        └─► Backoff ◄─── fault ───► Quarantined  Starting
 //! ```
 //!
-//! What it promises: the old version goes on until the new one has started; three faults without
-//! a minute of health in between end in quarantine; whatever was live and is live no more had its
-//! orders canceled, restarts apart.
+//! What it promises: the old version goes on until the new one has started, and comes back if the
+//! new one faults in its first batches; three faults without a minute of health in between end in
+//! quarantine; whatever was live and is live no more had its orders canceled, restarts apart.
 
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use hotpit_units::Timestamp;
 
 /// Faults in a row that are answered with a restart; the next one is answered with quarantine.
 pub(crate) const FAULTS_MAX: u32 = 3;
+
+/// A version that faults before it had this many batches makes room for the one that it replaced.
+pub(crate) const PROBATION_BATCHES: u64 = 100;
 
 /// An agent that ran this long without a fault begins to count from none.
 pub(crate) const HEALTHY_AFTER: Duration = Duration::from_secs(60);
@@ -68,7 +71,12 @@ pub(crate) enum Input<V> {
     NotSwapped(String),
     /// The instance faulted: the running one, or the one that was being started for the first
     /// time.
-    Faulted(String),
+    Faulted {
+        /// Why.
+        reason: String,
+        /// How many batches it had had since it was live.
+        batches: u64,
+    },
     /// Time has passed.
     Due,
 }
@@ -83,6 +91,9 @@ pub(crate) enum Effect<V> {
     /// the running one; report [`Input::Swapped`], [`Input::NotSwapped`], or [`Input::Faulted`]
     /// if the running one faults.
     Swap(V),
+    /// Start an instance with what was saved before the last swap, because the version that it
+    /// brought faulted for this reason; report as after [`Effect::Start`].
+    RollBack(V, String),
     /// Forget the start or swap under way: its report is to be ignored.
     Abandon,
     /// Save and drop the instance, if there is one, and tell it nothing more.
@@ -103,6 +114,8 @@ pub(crate) struct Machine<V> {
     state: State<V>,
     /// What to swap to as soon as what is under way is over.
     next: Option<V>,
+    /// The version that ran before the last swap, until there is a fault.
+    last_good: Option<V>,
     /// Faults in a row.
     strikes: u32,
     last_trouble: Timestamp,
@@ -116,6 +129,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         Self {
             state: State::Loading,
             next: None,
+            last_good: None,
             strikes: 0,
             last_trouble: Timestamp::EPOCH,
             was_live: false,
@@ -141,7 +155,7 @@ impl<V: Clone + PartialEq> Machine<V> {
             Input::NotStarted(reason) => self.not_started(reason),
             Input::Swapped => self.swapped(now),
             Input::NotSwapped(reason) => self.not_swapped(reason),
-            Input::Faulted(reason) => self.faulted(&reason, now),
+            Input::Faulted { reason, batches } => self.faulted(&reason, batches, now),
             Input::Due => self.due(now),
         }
     }
@@ -192,6 +206,7 @@ impl<V: Clone + PartialEq> Machine<V> {
         let under_way = matches!(self.state, State::Starting { .. } | State::Swapping { .. });
         let mut effects = if under_way { vec![Effect::Abandon] } else { vec![] };
         self.next = None;
+        self.last_good = None;
         self.strikes = 0;
         self.state = State::Stopped { reason: reason.clone() };
         effects.push(how);
@@ -207,7 +222,8 @@ impl<V: Clone + PartialEq> Machine<V> {
     }
 
     fn swapped(&mut self, now: Timestamp) -> Vec<Effect<V>> {
-        let State::Swapping { new, .. } = self.state.clone() else { return vec![] };
+        let State::Swapping { old, new } = self.state.clone() else { return vec![] };
+        self.last_good = Some(old);
         self.live(new, now)
     }
 
@@ -249,7 +265,9 @@ impl<V: Clone + PartialEq> Machine<V> {
         effects
     }
 
-    fn faulted(&mut self, reason: &str, now: Timestamp) -> Vec<Effect<V>> {
+    fn faulted(&mut self, reason: &str, batches: u64, now: Timestamp) -> Vec<Effect<V>> {
+        // Whatever comes next is not what the swap brought, or has run for long enough.
+        let last_good = self.last_good.take().filter(|_| batches < PROBATION_BATCHES);
         let version = match self.state.clone() {
             State::Starting { version } | State::Running { version } => version,
             State::Swapping { new, .. } => {
@@ -270,6 +288,11 @@ impl<V: Clone + PartialEq> Machine<V> {
         if let Some(next) = self.next.take() {
             self.strikes = 0;
             return self.start(next);
+        }
+        if let Some(old) = last_good {
+            self.last_trouble = now;
+            self.state = State::Starting { version: old.clone() };
+            return vec![Effect::RollBack(old, reason.to_owned())];
         }
         if now.since(self.last_trouble) >= HEALTHY_AFTER {
             self.strikes = 0;

@@ -24,6 +24,14 @@ fn lived(inputs: &[(u64, Input<&'static str>)]) -> (Life, Vec<Effect<&'static st
     (life, effects)
 }
 
+fn fault() -> Input<&'static str> {
+    fault_after(7)
+}
+
+fn fault_after(batches: u64) -> Input<&'static str> {
+    Input::Faulted { reason: text("trap"), batches }
+}
+
 const RUNNING: [(u64, Input<&str>); 2] = [(0, Input::Version("v1")), (1, Input::Started)];
 
 fn running(more: &[(u64, Input<&'static str>)]) -> (Life, Vec<Effect<&'static str>>) {
@@ -58,7 +66,7 @@ fn what_is_done_when_something_happens_to_a_running_agent() {
                 Effect::Forget,
             ],
         ),
-        (Input::Faulted(reason()), vec![Effect::WakeAt(at(202))]),
+        (Input::Faulted { reason: reason(), batches: 7 }, vec![Effect::WakeAt(at(202))]),
         // Reports of nothing that was asked for change nothing.
         (Input::Started, vec![]),
         (Input::Swapped, vec![]),
@@ -94,14 +102,38 @@ fn the_newest_of_many_versions_is_the_one_that_comes_next() {
 
 #[test]
 fn a_swap_whose_old_version_faults_becomes_a_start_of_the_new_one() {
-    let (life, effects) = running(&[(2, Input::Version("v2")), (3, Input::Faulted(text("trap")))]);
+    let (life, effects) = running(&[(2, Input::Version("v2")), (3, fault())]);
     assert_eq!(effects, [Effect::Abandon, Effect::Start("v2")]);
     assert_eq!(life.state(), &State::Starting { version: "v2" });
 }
 
 #[test]
+fn a_version_that_faults_in_its_first_batches_makes_room_for_the_one_before() {
+    let swapped = [(2, Input::Version("v2")), (3, Input::Swapped)];
+    let lived = |more: &[(u64, Input<&'static str>)]| running(&[&swapped, more].concat());
+    let early = fault_after(PROBATION_BATCHES - 1);
+    let (life, effects) = lived(&[(9, early.clone())]);
+    assert_eq!(effects, [Effect::RollBack("v1", text("trap"))]);
+    assert_eq!(life.state(), &State::Starting { version: "v1" });
+    // The old one is not rolled back to anything, and has no strikes from the new one.
+    let back = [(9, early.clone()), (10, Input::Started)];
+    let (_, effects) = lived(&[&back[..], &[(11, early.clone())]].concat());
+    assert_eq!(effects, [Effect::WakeAt(at(211))]);
+    // One that ran for long is restarted, also when it faults soon after that.
+    let (_, effects) = lived(&[(9, fault_after(PROBATION_BATCHES))]);
+    assert_eq!(effects, [Effect::WakeAt(at(209))]);
+    let restarted = [(9, fault_after(500)), (209, Input::Due), (210, Input::Started)];
+    let (_, effects) = lived(&[&restarted[..], &[(211, early.clone())]].concat());
+    assert_eq!(effects, [Effect::WakeAt(at(611))]);
+    // A newer file is better than an older version.
+    let newer = [(4, Input::Version("v3")), (5, early)];
+    let (life, effects) = lived(&newer);
+    assert_eq!(effects, [Effect::Abandon, Effect::Start("v3")]);
+    assert_eq!(life.state(), &State::Starting { version: "v3" });
+}
+
+#[test]
 fn three_faults_in_a_row_end_in_quarantine_and_cancel_the_orders() {
-    let fault = || Input::Faulted(text("trap"));
     let (life, effects) = running(&[
         (10, fault()),
         (210, Input::Due),
@@ -118,7 +150,6 @@ fn three_faults_in_a_row_end_in_quarantine_and_cancel_the_orders() {
 
 #[test]
 fn a_restart_waits_longer_each_time_and_never_comes_early() {
-    let fault = || Input::Faulted(text("trap"));
     let (_, effects) =
         running(&[(10, fault()), (210, Input::Due), (211, Input::Started), (300, fault())]);
     assert_eq!(effects, [Effect::WakeAt(at(700))]);
@@ -129,7 +160,6 @@ fn a_restart_waits_longer_each_time_and_never_comes_early() {
 
 #[test]
 fn a_minute_of_health_wipes_the_slate() {
-    let fault = || Input::Faulted(text("trap"));
     let mut inputs = vec![];
     for minute in 0..10 {
         let start = 1 + minute * 60_300;
@@ -142,7 +172,6 @@ fn a_minute_of_health_wipes_the_slate() {
 
 #[test]
 fn a_new_file_frees_an_agent_from_quarantine() {
-    let fault = || Input::Faulted(text("trap"));
     let (life, effects) = lived(&[
         (0, Input::Version("v1")),
         (1, fault()),
@@ -174,7 +203,7 @@ fn input() -> impl Strategy<Value = Input<&'static str>> {
         Just(Input::NotStarted(text("no"))),
         Just(Input::Swapped),
         Just(Input::NotSwapped(text("no"))),
-        Just(Input::Faulted(text("trap"))),
+        (0_u64..200).prop_map(fault_after),
         Just(Input::Due),
     ]
 }
@@ -203,8 +232,8 @@ proptest! {
             let awaited = matches!(life.state(), State::Starting { .. } | State::Swapping { .. });
             for effect in &effects {
                 match effect {
-                    Effect::Start(_) | Effect::Swap(_) => {
-                        let over = is_report || !under_way || matches!(input, Input::Faulted(_));
+                    Effect::Start(_) | Effect::Swap(_) | Effect::RollBack(..) => {
+                        let over = is_report || !under_way || matches!(input, Input::Faulted { .. });
                         prop_assert!(over, "a second start after {input:?}");
                     }
                     Effect::CancelOrders(_) => orders_may_work = false,
