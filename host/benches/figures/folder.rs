@@ -1,4 +1,4 @@
-//! How long a file takes from the folder to work: dropped, and in place of another.
+//! How long a file takes from the folder to work: dropped, in place of another, and at a start.
 
 use std::fs;
 use std::path::Path;
@@ -21,37 +21,67 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let (mut dropped, mut swapped) = runtime.block_on(async {
-        let folder = tempfile::tempdir().unwrap();
-        let (desk, mut inbox) = mpsc::channel(1_024);
-        let settings = Settings {
-            folder: folder.path().join("agents"),
-            state_folder: folder.path().join("state"),
-            ..Settings::default()
-        };
-        let agents_folder = settings.folder.clone();
-        let resources = Resources {
-            cache: Arc::new(Cache::default()),
-            desk,
-            wanted: Wanted::default(),
-            clock: Clock::system(),
-        };
-        let agents = Agents::start(settings, resources).unwrap();
-        let router = agents.router();
-        // An agent begins when the desk has told it its account.
-        tokio::spawn(async move {
-            while let Some(message) = inbox.recv().await {
-                if let ToDesk::AgentUp { agent, .. } = message {
-                    router.account(&agent, Arc::default());
-                }
-            }
-        });
+        let agents = start(folder.path());
+        let agents_folder = folder.path().join("agents");
         let times = tokio::task::block_in_place(|| measure(&agents, &agents_folder));
         agents.shutdown().await;
         times
     });
     figure("drop_to_live", micros(percentile(&mut dropped, 50)) / 1e3, "ms");
     figure("drop_to_swapped", micros(percentile(&mut swapped, 50)) / 1e3, "ms");
+    let mut started = runtime.block_on(async {
+        std::fs::remove_file(folder.path().join("agents/agent-0.wasm")).unwrap();
+        let mut times = vec![];
+        for _ in 0..5 {
+            let began = Instant::now();
+            let agents = start(folder.path());
+            tokio::task::block_in_place(|| until_all_run(&agents, usize::from(FILES) - 1));
+            times.push(began.elapsed());
+            agents.shutdown().await;
+        }
+        times
+    });
+    figure("start_10_known_agents", micros(percentile(&mut started, 50)) / 1e3, "ms");
+}
+
+/// Agents of this folder, with a desk that lets everyone begin.
+fn start(folder: &Path) -> Agents {
+    let (desk, mut inbox) = mpsc::channel(1_024);
+    let settings = Settings {
+        folder: folder.join("agents"),
+        state_folder: folder.join("state"),
+        ..Settings::default()
+    };
+    let resources = Resources {
+        cache: Arc::new(Cache::default()),
+        desk,
+        wanted: Wanted::default(),
+        clock: Clock::system(),
+    };
+    let agents = Agents::start(settings, resources).unwrap();
+    let router = agents.router();
+    // An agent begins when the desk has told it its account.
+    tokio::spawn(async move {
+        while let Some(message) = inbox.recv().await {
+            if let ToDesk::AgentUp { agent, told, .. } = message {
+                router.account(&agent, Arc::default());
+                // Who asked may be gone.
+                let _ = told.send(());
+            }
+        }
+    });
+    agents
+}
+
+fn until_all_run(agents: &Agents, count: usize) {
+    let began = Instant::now();
+    let runs = |status: &&AgentStatus| status.state == AgentState::Running;
+    while agents.status().iter().filter(runs).count() < count {
+        assert!(began.elapsed() < PATIENCE, "not all run: {:?}", agents.status());
+        std::thread::sleep(Duration::from_micros(200));
+    }
 }
 
 fn measure(agents: &Agents, folder: &Path) -> (Vec<Duration>, Vec<Duration>) {

@@ -9,6 +9,7 @@
 //! - [`net`] has the stream and listener types; a simulation swaps them in that one place.
 //! - [`Backoff`] and [`Breaker`] say when a peer that failed is asked again.
 //! - [`dedicated`] runs a future on a thread of its own.
+//! - [`user`] says who this process runs as.
 //!
 //! What cannot run on a simulated network (an HTTP client with sockets of its own) sits behind
 //! a trait right above it, in the crate that uses it.
@@ -19,6 +20,7 @@ mod clock;
 mod entropy;
 pub mod net;
 mod thread;
+pub mod user;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerState};

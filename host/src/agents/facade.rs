@@ -89,7 +89,9 @@ impl Agents {
         let Resources { cache, desk, wanted, clock } = resources;
         make_folder(&settings.folder)?;
         let engine = Arc::new(AgentEngine::new()?);
-        let loader = Arc::new(Loader::new(Arc::clone(&engine), settings.file_bytes_max()));
+        let loader = Loader::new(Arc::clone(&engine), settings.file_bytes_max())
+            .with_cache(&settings.state_folder.join("code"));
+        let loader = Arc::new(loader);
         let router = Arc::new(Router::new(Arc::clone(&cache), clock, wanted));
         let timers = Arc::new(Timers::default());
         let board = Board::default();

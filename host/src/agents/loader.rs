@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use aws_lc_rs::digest;
 use wasmtime::component::Component;
 
 use super::bindings::AgentPre;
+use super::code_cache::CodeCache;
 use super::contract::{self, Mismatch, Surface};
 use super::engine::AgentEngine;
 use super::fault::Fault;
@@ -201,6 +203,7 @@ impl Prepared {
 pub struct Loader {
     engine: Arc<AgentEngine>,
     bytes_max: u64,
+    cache: Option<CodeCache>,
     in_use: Mutex<HashMap<ContentHash, Weak<Prepared>>>,
     /// Held while compiling: one at a time leaves processors to those who trade. Who needs code
     /// that is compiled already does not wait for it.
@@ -211,7 +214,15 @@ impl Loader {
     /// A loader of files of up to `bytes_max`.
     #[must_use]
     pub fn new(engine: Arc<AgentEngine>, bytes_max: u64) -> Self {
-        Self { engine, bytes_max, in_use: Mutex::default(), compiling: Mutex::default() }
+        let (in_use, compiling) = (Mutex::default(), Mutex::default());
+        Self { engine, bytes_max, cache: None, in_use, compiling }
+    }
+
+    /// The same with compiled code kept in this folder, which must be the host's own.
+    #[must_use]
+    pub fn with_cache(mut self, folder: &Path) -> Self {
+        self.cache = Some(CodeCache::new(folder, self.engine.engine()));
+        self
     }
 
     /// Prepares the agent that these bytes hold. Takes as long as compiling does: call it where
@@ -257,7 +268,18 @@ impl Loader {
             return Err(LoadError::Mismatch(surface.mismatches));
         }
         let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        let component = Component::from_binary(self.engine.engine(), component).map_err(refused)?;
+        let engine = self.engine.engine();
+        let kept = self.cache.as_ref().and_then(|cache| cache.load(engine, hash));
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                let component = Component::from_binary(engine, component).map_err(refused)?;
+                if let Some(cache) = &self.cache {
+                    cache.store(hash, &component);
+                }
+                component
+            }
+        };
         let required = component.resources_required();
         let pages = required.and_then(|required| required.max_initial_memory_size).unwrap_or(0);
         let linker = self.engine.linker(surface.needs_wasi());

@@ -28,6 +28,7 @@
 mod batch;
 mod bindings;
 mod check;
+mod code_cache;
 pub mod contract;
 mod convert;
 pub mod engine;

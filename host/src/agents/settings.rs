@@ -13,8 +13,9 @@ use serde::Deserialize;
 pub struct Settings {
     /// The folder that is watched for `*.wasm` and `*.toml`.
     pub folder: PathBuf,
-    /// Where the agents' saved states are kept, one file each. Never the agents' folder. Not a key
-    /// of its own: it is in the host's `state_folder`.
+    /// Where the agents' saved states are kept, one file each, and in `code` what they were
+    /// compiled to. Never the agents' folder. Not a key of its own: it is in the host's
+    /// `state_folder`.
     #[serde(skip)]
     pub state_folder: PathBuf,
     /// Whether orders cost real money: then an agent runs only if its own file says `live = true`.
