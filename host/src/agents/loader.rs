@@ -146,6 +146,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     })
 }
 
+/// The component that the host makes of a file: the file itself where it is one.
+///
+/// # Errors
+/// When it is no component and cannot be made into one.
+pub fn component_of(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    contained(|| Ok(componentize(bytes)?.0.unwrap_or_else(|| bytes.to_vec())))
+}
+
 /// Runs what parses a file of strangers: a panic in a parser is an error of the file.
 fn contained<T>(parse: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
     catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {

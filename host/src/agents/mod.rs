@@ -67,7 +67,7 @@ mod worker;
 pub use check::{Checked, Trial, check};
 pub use facade::{Agents, Resources, StartError};
 pub use fault::Fault;
-pub use loader::{Inspection, LoadError, inspect};
+pub use loader::{Inspection, LoadError, component_of, inspect};
 pub use router::Router;
 pub use settings::{Budget, Settings};
 pub use status::{AgentState, AgentStatus};

@@ -15,7 +15,19 @@ use crate::model::Subscription;
 /// # Errors
 /// When it is no agent that can be loaded, with everything that is in the way.
 pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
-    let (checked, bytes) = checked(config, file)?;
+    check_with_options(config, file, &file.with_extension("toml"))
+}
+
+/// The same with options that are elsewhere, or nowhere.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with_options(
+    config: &Config,
+    file: &Path,
+    options: &Path,
+) -> anyhow::Result<CheckReport> {
+    let (checked, bytes) = checked(config, file, options)?;
     let (Some(manifest), Some(plan)) = (checked.manifest, checked.plan) else {
         bail!("{}", checked.problems.join("; "));
     };
@@ -62,15 +74,15 @@ pub fn check(config: &Config, file: &Path) -> anyhow::Result<CheckReport> {
 /// # Errors
 /// As [`check`].
 pub(super) fn plan(config: &Config, file: &Path) -> anyhow::Result<Plan> {
-    let (checked, _) = checked(config, file)?;
+    let (checked, _) = checked(config, file, &file.with_extension("toml"))?;
     checked.plan.with_context(|| checked.problems.join("; "))
 }
 
 /// What the agents' part says of a file, and its size.
-fn checked(config: &Config, file: &Path) -> anyhow::Result<(Checked, u64)> {
+fn checked(config: &Config, file: &Path, options: &Path) -> anyhow::Result<(Checked, u64)> {
     let wasm = std::fs::read(file).context("cannot be read")?;
-    let beside = file.with_extension("toml");
-    let options = match std::fs::read_to_string(&beside) {
+    let beside = options;
+    let options = match std::fs::read_to_string(beside) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {

@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 
-pub use self::check::check;
+pub use self::check::{check, check_with_options};
 use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
 use self::games::{GameMilestones, league_names};

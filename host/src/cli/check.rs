@@ -1,12 +1,12 @@
 //! `hotpit check`.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::text::{mebibytes, print, print_json};
+use super::text::{print, print_json, size};
 use crate::app;
 use crate::config::Config;
 
@@ -77,8 +77,7 @@ pub(super) fn check(config: &Config, files: &[PathBuf], json: bool) -> anyhow::R
 fn describe(answer: &Answer) -> String {
     let file = answer.file.display();
     let Some(report) = &answer.agent else {
-        let error = answer.error.as_deref().unwrap_or_default();
-        return format!("{file}: cannot be loaded: {error}\n");
+        return problem(&answer.file, answer.error.as_deref().unwrap_or_default());
     };
     let list = |items: &[String]| {
         if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
@@ -86,7 +85,7 @@ fn describe(answer: &Answer) -> String {
     let mut text = format!("{file}: an agent that can be loaded\n");
     let lines = [
         ("name", format!("{} {}", report.name, report.version)),
-        ("size", mebibytes(report.bytes)),
+        ("size", size(report.bytes)),
         ("hash", report.hash.clone()),
         ("imports", list(&report.imports)),
         ("subscribes", list(&report.subscribes)),
@@ -106,6 +105,15 @@ fn describe(answer: &Answer) -> String {
         let _ = writeln!(text, "  warning: {warning}");
     }
     text
+}
+
+/// Why a file is not put where the host would load it.
+pub(super) fn describe_problem(file: &Path, error: &anyhow::Error) -> String {
+    problem(file, &format!("{error:#}"))
+}
+
+fn problem(file: &Path, error: &str) -> String {
+    format!("{}: cannot be loaded: {error}\n", file.display())
 }
 
 #[cfg(test)]

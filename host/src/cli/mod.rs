@@ -1,14 +1,16 @@
 //! The command line: what a user types, and what is printed.
 //!
-//! `run`, `check`, `record` and `inspect` do their work here in this process. The others talk to
+//! `run`, `new`, `build`, `check`, `record` and `inspect` do their work here in this process. The others talk to
 //! a running host over its operator's port. Nothing here decides about trading.
 //!
 //! Exit codes: 0 done, 1 it failed (with why on standard error), 2 the command itself is wrong.
 
+mod build;
 mod check;
 mod client;
 mod inspect;
 mod logging;
+mod new;
 mod record;
 mod run;
 mod table;
@@ -47,6 +49,23 @@ enum Command {
         /// Write how the host stands at the end to this file, as JSON
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+    },
+    /// Make the crate of an agent to begin with: it builds, and trades in the practice run
+    New {
+        /// The folder to make; its name is the agent's
+        #[arg(value_name = "NAME")]
+        path: PathBuf,
+        /// The folder `guest-sdk` of hotpit's sources [default: of the sources that this folder or
+        /// this program lies in]
+        #[arg(long, value_name = "PATH")]
+        sdk: Option<PathBuf>,
+    },
+    /// Compile the crate of an agent, check it, and put it into the agents' folder: a running host
+    /// takes it at once
+    Build {
+        /// The crate
+        #[arg(value_name = "PATH", default_value = ".")]
+        path: PathBuf,
     },
     /// Tell whether files are agents that can be loaded, and what they subscribe to and need
     Check {
@@ -127,6 +146,8 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Run { run_for, report } => {
             run::run(Config::load(config)?, run_for, report.as_deref())?;
         }
+        Command::New { path, sdk } => new::new(&path, sdk.as_deref())?,
+        Command::Build { path } => return build::build(&Config::load(config)?, &path),
         Command::Check { files, format } => {
             return check::check(&Config::load(config)?, &files, format.json);
         }

@@ -8,7 +8,7 @@ use hotpit_units::Timestamp;
 
 use super::client::Client;
 use super::table::{Align, Table};
-use super::text::{mebibytes, micros, print, print_json, since};
+use super::text::{micros, print, print_json, since, size};
 use super::upstreams;
 use crate::desk::{OrderLine, PositionLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
@@ -167,7 +167,7 @@ fn agents_text(agents: &[AgentLine]) -> String {
             agent.failures.to_string(),
             micros(agent.call_p50_ns),
             micros(agent.call_p99_ns),
-            mebibytes(agent.memory_bytes),
+            size(agent.memory_bytes),
             agent.reason.clone().unwrap_or_default(),
         ]);
     }

@@ -39,8 +39,11 @@ pub(super) fn since(earlier: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// An amount of bytes to the tenth of a MiB.
-pub(super) fn mebibytes(bytes: u64) -> String {
+/// An amount of bytes: in KiB, or from a MiB on to the tenth of one.
+pub(super) fn size(bytes: u64) -> String {
+    if bytes < 1 << 20 {
+        return format!("{} KiB", bytes.div_ceil(1 << 10));
+    }
     let tenths = bytes.saturating_mul(10) >> 20;
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
@@ -76,7 +79,8 @@ mod tests {
 
     #[test]
     fn sizes_and_times_are_cut_to_a_tenth() {
-        assert_eq!(mebibytes(1_600_000), "1.5 MiB");
+        assert_eq!(size(1_600_000), "1.5 MiB");
+        assert_eq!((size(101_677), size(0)), ("100 KiB".to_owned(), "0 KiB".to_owned()));
         assert_eq!(micros(12_345), "12.3 µs");
     }
 }

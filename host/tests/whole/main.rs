@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod folder;
 mod hostile;
+mod newcomer;
 mod outages;
 mod recording;
 mod secrets;
