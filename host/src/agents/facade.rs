@@ -71,6 +71,7 @@ pub struct Resources {
 pub struct Agents {
     router: Arc<Router>,
     board: Board,
+    clock: Clock,
     shutdown: oneshot::Sender<()>,
     supervisor: TaskHandle<()>,
     states: TaskHandle<()>,
@@ -142,6 +143,7 @@ impl Agents {
         Ok(Self {
             router,
             board,
+            clock,
             shutdown: shutdown_sender,
             supervisor,
             states,
@@ -160,13 +162,13 @@ impl Agents {
     /// What is known of each agent, by name.
     #[must_use]
     pub fn status(&self) -> Vec<AgentStatus> {
-        self.board.read()
+        self.board.read(self.clock.now())
     }
 
     /// Reads the status at any later time, also after a shutdown.
     pub fn status_reader(&self) -> impl Fn() -> Vec<AgentStatus> + Send + Sync + Clone + 'static {
-        let board = self.board.clone();
-        move || board.read()
+        let (board, clock) = (self.board.clone(), self.clock);
+        move || board.read(clock.now())
     }
 
     /// Saves every agent's state and ends the worker threads. Orders are left to the desk.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hotpit_units::Timestamp;
+
 /// Buckets of the histogram: eight for each power of two, so that a quantile is read within 12%.
 const PER_OCTAVE: usize = 8;
 const BUCKETS: usize = 40 * PER_OCTAVE;
@@ -17,6 +19,7 @@ pub(crate) struct Stats {
     pub(crate) desk_waits: AtomicU64,
     pub(crate) memory: AtomicU64,
     pub(crate) log_dropped: AtomicU64,
+    rate: Rate,
     calls: [AtomicU64; BUCKETS],
 }
 
@@ -30,7 +33,40 @@ impl Default for Stats {
             desk_waits: AtomicU64::new(0),
             memory: AtomicU64::new(0),
             log_dropped: AtomicU64::new(0),
+            rate: Rate::default(),
             calls: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
+/// What happened in the last second that is over. One thread counts, any may read.
+#[derive(Debug, Default)]
+struct Rate {
+    /// The second that is being counted, since the epoch.
+    second: AtomicU64,
+    /// How much happened in it.
+    current: AtomicU64,
+    /// How much happened in the one before it.
+    last: AtomicU64,
+}
+
+impl Rate {
+    fn add(&self, more: u64, now: Timestamp) {
+        let (second, counted) = (now.as_secs(), self.second.load(Ordering::Relaxed));
+        if second > counted {
+            let over = self.current.swap(0, Ordering::Relaxed);
+            let last = if second == counted + 1 { over } else { 0 };
+            self.last.store(last, Ordering::Relaxed);
+            self.second.store(second, Ordering::Relaxed);
+        }
+        self.current.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn per_second(&self, now: Timestamp) -> u64 {
+        match now.as_secs().saturating_sub(self.second.load(Ordering::Relaxed)) {
+            0 => self.last.load(Ordering::Relaxed),
+            1 => self.current.load(Ordering::Relaxed),
+            _ => 0,
         }
     }
 }
@@ -41,6 +77,18 @@ pub(crate) fn add(counter: &AtomicU64, more: usize) {
 }
 
 impl Stats {
+    /// Counts the events of a batch.
+    pub(crate) fn heard(&self, events: usize, now: Timestamp) {
+        add(&self.batches, 1);
+        add(&self.events, events);
+        self.rate.add(u64::try_from(events).unwrap_or(u64::MAX), now);
+    }
+
+    /// Events in the last second that is over.
+    pub(crate) fn events_per_second(&self, now: Timestamp) -> u64 {
+        self.rate.per_second(now)
+    }
+
     /// Counts one call of `on-events` and how long it took.
     pub(crate) fn called(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
@@ -110,5 +158,22 @@ mod tests {
         stats.called(Duration::from_micros(50));
         assert!(stats.quantile(500) < Duration::from_nanos(230), "{:?}", stats.quantile(500));
         assert!(stats.quantile(990) >= Duration::from_micros(50), "{:?}", stats.quantile(990));
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_second_that_is_over() {
+        let stats = Stats::default();
+        let at = |ms: u64| Timestamp::from_millis(1_000_000 + ms);
+        stats.heard(3, at(100));
+        stats.heard(4, at(900));
+        assert_eq!(stats.events_per_second(at(950)), 0, "it is not over");
+        assert_eq!(stats.events_per_second(at(1_100)), 7);
+        stats.heard(5, at(1_200));
+        assert_eq!(stats.events_per_second(at(1_300)), 7);
+        assert_eq!(stats.events_per_second(at(2_000)), 5);
+        assert_eq!(stats.events_per_second(at(3_000)), 0);
+        stats.heard(1, at(9_000));
+        assert_eq!(stats.events_per_second(at(9_000)), 0);
+        assert_eq!(stats.events.load(Ordering::Relaxed), 13);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hotpit_units::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::mailbox::Mailbox;
@@ -46,6 +47,8 @@ pub struct AgentStatus {
     pub batches: u64,
     /// Events in them.
     pub events: u64,
+    /// Events in the last second that is over.
+    pub events_per_second: u64,
     /// Actions it returned.
     pub actions: u64,
     /// Faults.
@@ -102,8 +105,8 @@ impl Board {
     }
 
     /// Everything, in the order of the agents' names.
-    pub(crate) fn read(&self) -> Vec<AgentStatus> {
-        self.lock().iter().map(|(agent, row)| row.status(agent)).collect()
+    pub(crate) fn read(&self, now: Timestamp) -> Vec<AgentStatus> {
+        self.lock().iter().map(|(agent, row)| row.status(agent, now)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AgentId, Row>> {
@@ -112,7 +115,7 @@ impl Board {
 }
 
 impl Row {
-    fn status(&self, agent: &AgentId) -> AgentStatus {
+    fn status(&self, agent: &AgentId, now: Timestamp) -> AgentStatus {
         let stats = &self.stats;
         let (scope, _) = self.mailbox.view();
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -126,6 +129,7 @@ impl Row {
             hash: self.hash.clone(),
             batches: stats.batches.load(Ordering::Relaxed),
             events: stats.events.load(Ordering::Relaxed),
+            events_per_second: stats.events_per_second(now),
             actions: stats.actions.load(Ordering::Relaxed),
             faults: self.faults,
             last_fault: self.last_fault.clone(),

@@ -244,8 +244,7 @@ impl Worker {
         cell.stats.memory.store(instance.memory(), Ordering::Relaxed);
         cell.stats.log_dropped.store(instance.log().dropped(), Ordering::Relaxed);
         cell.instance = Some(instance);
-        add(&cell.stats.batches, 1);
-        add(&cell.stats.events, self.events.len());
+        cell.stats.heard(self.events.len(), now);
         cell.stats.called(done.since(now));
         self.events.clear();
         cell.commit(actions, now, around)?;

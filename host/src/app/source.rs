@@ -16,7 +16,7 @@ use crate::feeds::kalshi::FeedStats;
 use crate::model::{AgentId, League};
 use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Source, Status};
 use crate::streams::Streams;
-use crate::units::Timestamp;
+use crate::units::{Dollars, Timestamp};
 
 /// Reads every part of the host when asked.
 pub(super) struct HostSource {
@@ -46,7 +46,7 @@ impl HostSource {
             started: self.started,
             now,
             events: self.events.load(Ordering::Relaxed),
-            agents: (self.agents)().into_iter().map(agent_line).collect(),
+            agents: (self.agents)().into_iter().map(|agent| agent_line(agent, &desk)).collect(),
             streams: self.streams.reports(),
             books: self.books(now),
             leagues: self.leagues.borrow().iter().map(league_line).collect(),
@@ -174,7 +174,13 @@ fn league_line((league, status): (&League, &LeagueStatus)) -> LeagueLine {
     }
 }
 
-fn agent_line(agent: AgentStatus) -> AgentLine {
+/// What an agent has made, less fees; none where a position of it is unpriceable.
+fn profit(agent: &AgentId, desk: &Report) -> Option<Dollars> {
+    let of_it = desk.positions.iter().filter(|line| line.agent.as_ref() == Some(agent));
+    of_it.map(|line| line.realized.checked_add(line.unrealized?)?.checked_add(-line.fees)).sum()
+}
+
+fn agent_line(agent: AgentStatus, desk: &Report) -> AgentLine {
     let phase = match agent.state {
         AgentState::Loading => AgentPhase::Loading,
         AgentState::Running => AgentPhase::Running,
@@ -183,12 +189,15 @@ fn agent_line(agent: AgentStatus) -> AgentLine {
         AgentState::Stopped => AgentPhase::Stopped,
     };
     AgentLine {
+        profit: profit(&agent.agent, desk),
         agent: agent.agent,
         version: agent.version,
+        hash: agent.hash,
         phase,
         reason: agent.reason.or(agent.last_fault),
         markets: agent.markets,
         events: agent.events,
+        events_per_second: agent.events_per_second,
         calls: agent.batches,
         call_p50_ns: agent.call_p50_ns,
         call_p99_ns: agent.call_p99_ns,

@@ -144,30 +144,36 @@ fn agents_text(agents: &[AgentLine]) -> String {
     let mut table = Table::new([
         ("AGENT", Align::Left),
         ("VERSION", Align::Left),
+        ("HASH", Align::Left),
         ("STATE", Align::Left),
         ("MARKETS", Align::Right),
         ("EVENTS", Align::Right),
+        ("EVENTS/S", Align::Right),
         ("ACTIONS", Align::Right),
         ("DROPPED", Align::Right),
         ("FAILURES", Align::Right),
         ("CALL P50", Align::Right),
         ("CALL P99", Align::Right),
         ("MEMORY", Align::Right),
+        ("P&L", Align::Right),
         ("REASON", Align::Left),
     ]);
     for agent in agents {
         table.row([
             agent.agent.to_string(),
             agent.version.clone(),
+            agent.hash.chars().take(12).collect(),
             agent.phase.to_string(),
             agent.markets.to_string(),
             agent.events.to_string(),
+            agent.events_per_second.to_string(),
             agent.actions.to_string(),
             agent.dropped.to_string(),
             agent.failures.to_string(),
             micros(agent.call_p50_ns),
             micros(agent.call_p99_ns),
             size(agent.memory_bytes),
+            or_dash(agent.profit),
             agent.reason.clone().unwrap_or_default(),
         ]);
     }

@@ -49,6 +49,8 @@ pub struct AgentLine {
     pub agent: AgentId,
     /// The version it gives itself.
     pub version: String,
+    /// The SHA-256 of the code that runs or ran last, in hex.
+    pub hash: String,
     /// Where it is in its life.
     pub phase: AgentPhase,
     /// Why it is there, where there is something to say.
@@ -57,6 +59,8 @@ pub struct AgentLine {
     pub markets: u64,
     /// Events given to it.
     pub events: u64,
+    /// Events in the last second that is over.
+    pub events_per_second: u64,
     /// Calls made to it.
     pub calls: u64,
     /// Actions taken from it.
@@ -73,6 +77,8 @@ pub struct AgentLine {
     pub call_p50_ns: u64,
     /// 99 of 100 calls took at most this long, in nanoseconds.
     pub call_p99_ns: u64,
+    /// What it has made: realized and at the mid, less fees; none: a position is unpriceable.
+    pub profit: Option<Dollars>,
 }
 
 /// Where an agent is in its life.
