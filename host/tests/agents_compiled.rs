@@ -41,9 +41,20 @@ fn an_agent_of_the_sdk_imports_nothing_but_the_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_market_maker_quotes_both_sides_of_a_market() {
+    quotes_both_sides(&compiled("market_maker")).await;
+}
+
+/// Kept as it was compiled: if the contract changes so that this one does not run any more, it is
+/// another version of the contract.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_was_compiled_for_the_first_release_still_trades() {
+    quotes_both_sides(include_bytes!("fixtures/market-maker-of-0.1.0.wasm")).await;
+}
+
+async fn quotes_both_sides(maker: &[u8]) {
     let mut floor = Floor::open();
     floor.drop_file("maker.toml", b"markets = [\"KX-1\"]");
-    floor.drop_file("maker.wasm", &compiled("market_maker"));
+    floor.drop_file("maker.wasm", maker);
     floor.until_state("maker", AgentState::Running).await;
     let level =
         |cents| Level { price: Price::from_cents(cents), quantity: Quantity::from_contracts(100) };

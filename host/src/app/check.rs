@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::agents::{self, Checked, Parameter, Plan};
-use crate::cli::{CheckReport, ParameterLine};
+use crate::cli::{CheckReport, ImportLine, ParameterLine};
 use crate::config::Config;
 use crate::model::Subscription;
 
@@ -52,7 +52,12 @@ pub fn check_with_options(
         version: manifest.version,
         hash: checked.hash,
         bytes,
-        imports: checked.surface.imports.into_iter().map(|import| import.name).collect(),
+        imports: checked
+            .surface
+            .imports
+            .into_iter()
+            .map(|import| ImportLine { grants: import.grants().to_owned(), name: import.name })
+            .collect(),
         subscribes: plan.subscriptions.iter().map(words).collect(),
         requires: manifest.requires,
         parameters: plan

@@ -21,8 +21,8 @@ pub struct CheckReport {
     pub hash: String,
     /// The size of the file.
     pub bytes: u64,
-    /// What it imports.
-    pub imports: Vec<String>,
+    /// What it imports, and what that gives it.
+    pub imports: Vec<ImportLine>,
     /// What it subscribes to.
     pub subscribes: Vec<String>,
     /// What it cannot trade without.
@@ -31,6 +31,15 @@ pub struct CheckReport {
     pub parameters: Vec<ParameterLine>,
     /// What does not keep it from being loaded, but should be known.
     pub warnings: Vec<String>,
+}
+
+/// An import of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ImportLine {
+    /// The interface.
+    pub name: String,
+    /// What the host gives to an agent that imports it.
+    pub grants: String,
 }
 
 /// A parameter of an agent.
@@ -87,13 +96,16 @@ fn describe(answer: &Answer) -> String {
         ("name", format!("{} {}", report.name, report.version)),
         ("size", size(report.bytes)),
         ("hash", report.hash.clone()),
-        ("imports", list(&report.imports)),
         ("subscribes", list(&report.subscribes)),
         ("requires", list(&report.requires)),
     ];
     for (name, value) in lines {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {name:<11} {value}");
+    }
+    let _ = writeln!(text, "  imports");
+    for ImportLine { name, grants } in &report.imports {
+        let _ = writeln!(text, "    {name}: {grants}");
     }
     if !report.parameters.is_empty() {
         let _ = writeln!(text, "  parameters");
@@ -127,7 +139,7 @@ mod tests {
             version: "1.2.0".into(),
             hash: "abc".into(),
             bytes: 2 << 20,
-            imports: vec!["markets".into(), "log".into()],
+            imports: vec![ImportLine { name: "hotpit:agent/log".into(), grants: "lines".into() }],
             subscribes: vec!["series KXNFLGAME".into()],
             requires: vec!["game-feed".into()],
             parameters: vec![ParameterLine {
@@ -145,6 +157,7 @@ mod tests {
             )
         );
         assert!(text.contains("  requires    game-feed\n"), "{text}");
+        assert!(text.contains("  imports\n    hotpit:agent/log: lines\n"), "{text}");
         assert!(text.contains("  parameters\n    size = 10: In contracts.\n"), "{text}");
         assert!(text.ends_with("  warning: it asks for a clock\n"), "{text}");
         let bad = Answer { file: "x.wasm".into(), agent: None, error: Some("text".into()) };

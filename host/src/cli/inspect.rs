@@ -16,12 +16,15 @@ use crate::recording::{Books, Inspection, Report, Spread};
 /// the others are read; then it is a failure.
 pub(super) fn inspect(files: &[PathBuf], books: bool, json: bool) -> anyhow::Result<ExitCode> {
     let mut inspection = Inspection::default();
-    let mut code = ExitCode::SUCCESS;
+    let mut failed = 0;
     for file in files {
         if let Err(error) = inspection.file(file) {
             eprintln!("error: {}: {error:#}", file.display());
-            code = ExitCode::FAILURE;
+            failed += 1;
         }
+    }
+    if failed == files.len() {
+        return Ok(ExitCode::FAILURE);
     }
     if books {
         for (ticker, reason) in inspection.books().doubts() {
@@ -33,7 +36,7 @@ pub(super) fn inspect(files: &[PathBuf], books: bool, json: bool) -> anyhow::Res
     } else {
         print(&report_text(inspection.report()))?;
     }
-    Ok(code)
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// JSON with a market on each line.

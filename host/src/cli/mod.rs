@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use check::{CheckReport, ParameterLine};
+pub use check::{CheckReport, ImportLine, ParameterLine};
 
 use crate::config::{Config, DEFAULT_FILE};
 
