@@ -1,5 +1,6 @@
 //! [`Clock`]: the time of day as a value that is passed around.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hotpit_units::Timestamp;
@@ -13,6 +14,18 @@ pub struct Clock(Source);
 enum Source {
     System,
     Simulated { start: Timestamp, origin: Instant },
+    Set(&'static AtomicU64),
+}
+
+/// Sets a [`Clock::settable`].
+#[derive(Debug)]
+pub struct ClockHand(&'static AtomicU64);
+
+impl ClockHand {
+    /// From now on the clock stands at this time.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.as_nanos(), Ordering::Relaxed);
+    }
 }
 
 impl Clock {
@@ -29,6 +42,15 @@ impl Clock {
         Self(Source::Simulated { start, origin: Instant::now() })
     }
 
+    /// A clock that stands at the epoch until its hand is moved: for what was recorded, which has
+    /// a time of its own. Eight bytes of it are never given back, so that the clock stays cheap to
+    /// copy.
+    #[must_use]
+    pub fn settable() -> (Self, ClockHand) {
+        let nanos: &AtomicU64 = Box::leak(Box::default());
+        (Self(Source::Set(nanos)), ClockHand(nanos))
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -40,6 +62,20 @@ impl Clock {
                 Timestamp::EPOCH + since_epoch
             }
             Source::Simulated { start, origin } => start + origin.elapsed(),
+            Source::Set(nanos) => Timestamp::from_nanos(nanos.load(Ordering::Relaxed)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_settable_clock_stands_where_its_hand_is() {
+        let (clock, hand) = Clock::settable();
+        assert_eq!(clock.now(), Timestamp::EPOCH);
+        hand.set(Timestamp::from_secs(7));
+        assert_eq!(clock.now(), Timestamp::from_secs(7));
     }
 }

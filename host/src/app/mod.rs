@@ -15,6 +15,7 @@ mod desk;
 mod floor;
 mod games;
 mod record;
+mod replay;
 mod source;
 mod state;
 
@@ -34,6 +35,7 @@ use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
 use self::games::{GameMilestones, league_names};
 pub use self::record::{RecordOptions, markets_of_agents, record};
+pub use self::replay::{Replayed, replay};
 use self::source::HostSource;
 use crate::agents::{Agents, Resources};
 use crate::bus::{Bus, BusState};
@@ -149,8 +151,8 @@ impl Host {
         let sink = Arc::new(floor.clone());
         let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
-        let espn =
-            espn(&config, &account, &streams, Arc::clone(&bus), &cache, wanted.clone(), entropy)?;
+        let publish: Arc<dyn Publish> = Arc::clone(&bus) as _;
+        let espn = espn(&config, &account, &streams, publish, &cache, wanted.clone(), entropy)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
@@ -302,7 +304,7 @@ fn espn(
     config: &Config,
     account: &Account,
     streams: &Arc<Streams>,
-    bus: Arc<Bus>,
+    publish: Arc<dyn Publish>,
     cache: &Arc<Cache>,
     wanted: Wanted,
     entropy: Entropy,
@@ -311,7 +313,6 @@ fn espn(
     let settings = config.feeds.espn.clone();
     let fetch = HttpFetch::new(&settings.url, Duration::from_millis(settings.timeout_ms))?;
     let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
-    let publish: Arc<dyn Publish> = bus;
     Ok(Espn::new(
         settings,
         fetch,

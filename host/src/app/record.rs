@@ -13,13 +13,14 @@ use tracing::{info, warn};
 
 use super::{Account, FEEDS_TIMEOUT, games::league_names};
 use crate::bus::Message;
+use crate::cache::Cache;
 use crate::config::{Config, Credentials};
 use crate::feeds::kalshi::wire::Channel;
 use crate::feeds::kalshi::{Feed, FeedStats, Links};
 use crate::feeds::{Publish, Wanted};
 use crate::model::Subscription;
 use crate::ops::live::Screen;
-use crate::recording::{Progress, Recorder, Settings};
+use crate::recording::{Notes, Progress, Recorder, Settings};
 use crate::streams::Streams;
 use crate::units::Timestamp;
 
@@ -45,11 +46,20 @@ pub struct RecordOptions {
     pub end: BoxFuture<'static, &'static str>,
 }
 
-/// Nobody listens: the recorder hears frames, and messages are made of them for nobody.
-struct Nobody;
+/// Where the feeds publish: what no frame holds is recorded, and kept for whoever maps games to
+/// markets.
+struct Listener {
+    notes: Notes,
+    cache: Arc<Cache>,
+}
 
-impl Publish for Nobody {
-    fn publish(&self, _: Message, _: Timestamp) {}
+impl Publish for Listener {
+    fn publish(&self, message: Message, received: Timestamp) {
+        if let Message::Market(_) | Message::GameInfo(_) | Message::Game(_) = message {
+            self.cache.apply(&message, received);
+        }
+        self.notes.publish(message, received);
+    }
 }
 
 /// Records until `options.end`, and tells how much.
@@ -72,6 +82,8 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
     };
     let recorder = Recorder::start(settings, clock.now()).context("cannot record")?;
 
+    let cache = Arc::<Cache>::default();
+    let listener = Arc::new(Listener { notes: recorder.notes(), cache: Arc::clone(&cache) });
     let wanted = Wanted::default();
     wanted.update(|wants| wants.agents = markets);
     let (desk, mut reports) = mpsc::channel(1);
@@ -83,9 +95,9 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
     let feed = Feed {
         settings: config.feeds.kalshi.clone(),
         client: Arc::clone(&account.client),
-        publish: Arc::new(Nobody),
+        publish: Arc::clone(&listener),
         desk,
-        wanted,
+        wanted: wanted.clone(),
         broken,
         leagues: league_names,
         stats,
@@ -99,6 +111,8 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
     let feed = tokio::spawn(feed.run(async {
         let _ = stopped.await;
     }));
+    let espn = super::espn(&config, &account, &streams, listener, &cache, wanted, entropy)?;
+    let espn = tokio::spawn(espn.run());
     let client = Arc::clone(&account.client);
     let upkeep = tokio::spawn(async move { client.maintain().await });
     info!(folder = %folder.display(), "recording");
@@ -119,6 +133,7 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
     if tokio::time::timeout(FEEDS_TIMEOUT, feed).await.is_err() {
         warn!("the exchange's feed does not end");
     }
+    espn.abort();
     upkeep.abort();
     let progress = tokio::task::spawn_blocking(move || recorder.finish())
         .await

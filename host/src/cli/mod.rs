@@ -1,6 +1,6 @@
 //! The command line: what a user types, and what is printed.
 //!
-//! `run`, `new`, `build`, `check`, `record` and `inspect` do their work here in this process. The others talk to
+//! `run`, `new`, `build`, `check`, `record`, `inspect` and `replay` do their work here in this process. The others talk to
 //! a running host over its operator's port. Nothing here decides about trading.
 //!
 //! Exit codes: 0 done, 1 it failed (with why on standard error), 2 the command itself is wrong.
@@ -12,6 +12,7 @@ mod inspect;
 mod logging;
 mod new;
 mod record;
+mod replay;
 mod run;
 mod table;
 mod talk;
@@ -88,6 +89,15 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Play recordings to agents, and print what they do: a debugger, in which nothing is filled
+    Replay {
+        /// The files of a recording, in order
+        #[arg(required = true, value_name = "RECORDING")]
+        recordings: Vec<PathBuf>,
+        /// An agent's wasm file, with its options beside it; may be given more than once
+        #[arg(long = "agent", required = true, value_name = "FILE")]
+        agents: Vec<PathBuf>,
+    },
     /// Show how the running host stands
     Status(Format),
     /// Show the agents of the running host
@@ -154,6 +164,9 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Record(args) => record::record(Config::load(config)?, args)?,
         Command::Inspect { files, books, format } => {
             return inspect::inspect(&files, books, format.json);
+        }
+        Command::Replay { recordings, agents } => {
+            return replay::replay(&Config::load(config)?, &recordings, &agents);
         }
         Command::Status(format) => talk(talk::Request::Status { json: format.json })?,
         Command::Agents(format) => talk(talk::Request::Agents { json: format.json })?,

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 
 pub use books::Books;
 
-use super::line::{FORMAT, Head, Line};
+use super::connections::Connections;
+use super::line::{Head, Later, Line};
 use super::read::{self, End};
-use crate::feeds::kalshi::sequence::{Order, Tracker};
+use crate::feeds::kalshi::sequence::Order;
 use crate::feeds::kalshi::wire::{Body, Frame, Header, NoScale, WireError, fields, parse};
 
 /// How many different things of one kind are told apart; what comes beyond counts as `…`.
@@ -132,9 +133,7 @@ pub struct Inspection {
     report: Report,
     books: Books,
     head: Option<Head>,
-    connections: BTreeMap<u32, Tracker>,
-    /// How often a recording that does not number its connections began anew.
-    restarts: u32,
+    connections: Connections,
 }
 
 /// What is looked at in a frame's body whatever its type.
@@ -172,7 +171,7 @@ impl Inspection {
 
     /// What was found.
     #[must_use]
-    pub const fn report(&self) -> &Report {
+    pub fn report(&self) -> &Report {
         &self.report
     }
 
@@ -203,9 +202,7 @@ impl Inspection {
 
     /// A file begins. Of another recording: its connections are others.
     fn begin(&mut self, head: &Head) -> Result<(), Later> {
-        if head.format > FORMAT {
-            return Err(Later(head.format));
-        }
+        head.check()?;
         if self.head.as_ref().is_some_and(|known| known.started_ms != head.started_ms) {
             self.connections.clear();
             self.books.numbered_anew();
@@ -231,21 +228,20 @@ impl Inspection {
             Ok(Frame { header, body }) => self.read(header, &body, line, scale),
             Err(error) => {
                 if let WireError::Body { header, .. } = &error {
-                    let connection = self.connection(line, *header);
+                    let connection = self.connections.of(line, *header);
                     self.number(connection, *header, false, line.received_ms);
                     self.books.lost(connection, header.sid, "a frame cannot be read");
                 }
                 count(&mut self.report.unreadable, &error.to_string());
             }
         }
+        self.report.connections = self.connections.count();
     }
 
     fn read(&mut self, header: Header, body: &Body<'_>, line: &Line<'_>, scale: NoScale) {
-        let connection = self.connection(line, header);
-        if let (Body::Subscribed { sid, .. }, Some(tracker)) =
-            (body, self.connections.get_mut(&connection))
-        {
-            tracker.forget(*sid);
+        let connection = self.connections.of(line, header);
+        if let Body::Subscribed { sid, .. } = body {
+            self.connections.forget(connection, *sid);
         }
         let is_answer = matches!(body, Body::Snapshot(_)) && header.id.is_some();
         if !self.number(connection, header, is_answer, line.received_ms) {
@@ -260,10 +256,8 @@ impl Inspection {
             }
             Body::Unsubscribed => {
                 self.books.lost(connection, header.sid, "the subscription ended");
-                if let (Some(sid), Some(tracker)) =
-                    (header.sid, self.connections.get_mut(&connection))
-                {
-                    tracker.forget(sid);
+                if let Some(sid) = header.sid {
+                    self.connections.forget(connection, sid);
                 }
             }
             Body::Subscribed { .. }
@@ -282,24 +276,6 @@ impl Inspection {
         }
     }
 
-    /// The connection of a frame. Where lines do not say, a number that is 1 again after others
-    /// is of a new one.
-    fn connection(&mut self, line: &Line<'_>, header: Header) -> u32 {
-        let number = line.connection.unwrap_or_else(|| {
-            let tracker = self.connections.get(&self.restarts);
-            let last = header.sid.and_then(|sid| tracker?.last(sid));
-            if header.seq == Some(1) && last.is_some_and(|last| last > 1) {
-                self.restarts += 1;
-            }
-            self.restarts
-        });
-        if !self.connections.contains_key(&number) {
-            self.report.connections += 1;
-            self.connections.insert(number, Tracker::default());
-        }
-        number
-    }
-
     /// Takes note of a frame's number; whether the frame is to be read.
     fn number(
         &mut self,
@@ -308,13 +284,8 @@ impl Inspection {
         is_answer: bool,
         received_ms: Option<u64>,
     ) -> bool {
-        let (Some(sid), Some(seq)) = (header.sid, header.seq) else { return true };
-        let tracker = self.connections.entry(connection).or_default();
-        // A snapshot that was asked for may have the number of the frame before it.
-        if is_answer && tracker.last(sid) == Some(seq) {
-            return true;
-        }
-        match tracker.observe(sid, seq) {
+        let sid = header.sid.unwrap_or_default();
+        match self.connections.number(connection, header, is_answer) {
             Order::InOrder => true,
             Order::Duplicate => {
                 self.report.duplicates += 1;
@@ -361,14 +332,6 @@ impl Inspection {
         Some(kind)
     }
 }
-
-/// A later version wrote it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "format {0} of recordings is newer than this version, which reads up to {FORMAT}: use the \
-     hotpit that wrote it, or a newer one"
-)]
-pub struct Later(u32);
 
 fn count(counts: &mut BTreeMap<String, u64>, what: &str) {
     let what = if counts.len() < KINDS_MAX || counts.contains_key(what) { what } else { "…" };

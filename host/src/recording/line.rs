@@ -19,6 +19,24 @@ pub struct Head {
     pub host: String,
 }
 
+/// A later version wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "format {0} of recordings is newer than this version, which reads up to {FORMAT}: use the \
+     hotpit that wrote it, or a newer one"
+)]
+pub struct Later(u32);
+
+impl Head {
+    /// Whether this version reads what follows.
+    ///
+    /// # Errors
+    /// When a later one wrote it.
+    pub const fn check(&self) -> Result<(), Later> {
+        if self.format > FORMAT { Err(Later(self.format)) } else { Ok(()) }
+    }
+}
+
 /// A line, as it is written and read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Line<'a> {
@@ -37,6 +55,9 @@ pub struct Line<'a> {
     /// A frame that is no JSON on one line.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
+    /// What the host learned beside the frames, of markets and games, as it goes over the bus.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'a RawValue>,
     /// The connection was opened, to this address.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Cow<'a, str>>,
@@ -95,7 +116,8 @@ impl<'a> Line<'a> {
     }
 
     const fn is_about_the_recording(&self) -> bool {
-        self.opened.is_some()
+        self.message.is_some()
+            || self.opened.is_some()
             || self.closed.is_some()
             || self.lost.is_some()
             || self.recording.is_some()

@@ -4,6 +4,7 @@
 //! behind and it is full, frames are left out and counted, and the count is written in their
 //! place. Every second what was written reaches the system, so that a kill costs a second.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,10 +16,13 @@ use std::time::{Duration, Instant};
 
 use hotpit_units::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use zstd::stream::write::Encoder;
 
 use super::line::{FORMAT, Head, Line};
+use crate::bus::Message;
+use crate::feeds::Publish;
 use crate::feeds::kalshi::Tap;
 
 /// Lines that may wait for the disk.
@@ -110,6 +114,7 @@ enum Entry {
     Opened { at: Timestamp, connection: u32 },
     Frame { at: Timestamp, connection: u32, text: String },
     Closed { at: Timestamp, connection: u32, reason: String },
+    Message { at: Timestamp, message: Box<Message> },
     End,
 }
 
@@ -147,6 +152,12 @@ impl Recorder {
         Ok(Self { tape, progress, thread })
     }
 
+    /// Where feeds publish, so that what no frame holds is recorded too: markets and games.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.tape))
+    }
+
     /// Where connections put what comes.
     #[must_use]
     pub fn tap(&self) -> Arc<dyn Tap> {
@@ -168,6 +179,29 @@ impl Recorder {
             tracing::error!("the thread of the recorder panicked");
         }
         self.progress.borrow().clone()
+    }
+}
+
+/// Takes from what feeds publish what no frame of the WebSocket holds.
+#[derive(Debug, Clone)]
+pub struct Notes(Arc<Tape>);
+
+impl Publish for Notes {
+    fn publish(&self, message: Message, received: Timestamp) {
+        match message {
+            Message::Market(_) | Message::GameInfo(_) | Message::Game(_) => {
+                let entry = Entry::Message { at: received, message: Box::new(message) };
+                if !self.0.put(entry) {
+                    self.0.lost.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            // They are made of frames, and those are recorded.
+            Message::Snapshot(_)
+            | Message::Delta(_)
+            | Message::Stale(_)
+            | Message::Trade(_)
+            | Message::Statistics(_) => {}
+        }
     }
 }
 
@@ -239,34 +273,54 @@ impl Writer {
         let (at, connection) = match entry {
             Entry::Opened { at, connection }
             | Entry::Frame { at, connection, .. }
-            | Entry::Closed { at, connection, .. } => (*at, *connection),
+            | Entry::Closed { at, connection, .. } => (*at, Some(*connection)),
+            Entry::Message { at, message } => return self.note(message, *at),
             Entry::End => return Ok(()),
         };
-        let (received_ms, number) = (Some(at.as_millis()), Some(connection));
+        let received_ms = Some(at.as_millis());
+        let bare = || Line { received_ms, connection, ..Line::default() };
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             self.files.progress.lost += lost;
-            let line =
-                Line { received_ms, connection: number, lost: Some(lost), ..Line::default() };
-            self.files.write(&line, at)?;
+            self.files.write(&Line { lost: Some(lost), ..bare() }, at)?;
         }
         let line = match entry {
-            Entry::Opened { .. } => {
-                let opened = Some((&*self.url).into());
-                Line { received_ms, connection: number, opened, ..Line::default() }
-            }
-            Entry::Frame { text, .. } => {
+            Entry::Opened { .. } => Line { opened: Some((&*self.url).into()), ..bare() },
+            Entry::Frame { text, connection, .. } => {
                 self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
                 self.files.progress.frames += 1;
-                Line::of_frame(at.as_millis(), connection, self.use_yes_price, text)
+                Line::of_frame(at.as_millis(), *connection, self.use_yes_price, text)
             }
-            Entry::Closed { reason, .. } => {
-                let closed = Some(reason.as_str().into());
-                Line { received_ms, connection: number, closed, ..Line::default() }
-            }
-            Entry::End => return Ok(()),
+            Entry::Closed { reason, .. } => Line { closed: Some(reason.as_str().into()), ..bare() },
+            Entry::Message { .. } | Entry::End => return Ok(()),
         };
         self.files.write(&line, at)
+    }
+
+    /// Writes down what is known of a market or a game now, here and in each file that follows.
+    fn note(&mut self, message: &Message, at: Timestamp) -> Result<(), RecordError> {
+        let Some(name) = subject(message) else { return Ok(()) };
+        // Numbers, texts and lists: what cannot be written does not exist.
+        let Ok(json) = serde_json::value::to_raw_value(message) else { return Ok(()) };
+        let received_ms = Some(at.as_millis());
+        self.files.write(&Line { received_ms, message: Some(&json), ..Line::default() }, at)?;
+        self.files.known.insert(name, (at, json));
+        Ok(())
+    }
+}
+
+/// What a message tells of; the last one of each holds. Bounded by how many markets and games there
+/// are.
+fn subject(message: &Message) -> Option<(u8, Arc<str>)> {
+    match message {
+        Message::Market(market) => Some((0, Arc::clone(&market.ticker))),
+        Message::GameInfo(info) => Some((1, Arc::clone(&info.espn_id))),
+        Message::Game(game) => Some((2, Arc::clone(&game.espn_id))),
+        Message::Snapshot(_)
+        | Message::Delta(_)
+        | Message::Stale(_)
+        | Message::Trade(_)
+        | Message::Statistics(_) => None,
     }
 }
 
@@ -275,6 +329,8 @@ struct Files {
     settings: Settings,
     head: Head,
     open: Option<Open>,
+    /// What is known of each market and game: a file begins with it.
+    known: BTreeMap<(u8, Arc<str>), (Timestamp, Box<RawValue>)>,
     /// Bytes of the files that ended.
     ended_bytes: u64,
     progress: Progress,
@@ -292,7 +348,14 @@ impl Files {
             started_ms: started.as_millis(),
             host: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        Self { settings, head, open: None, ended_bytes: 0, progress: Progress::default() }
+        Self {
+            settings,
+            head,
+            open: None,
+            known: BTreeMap::new(),
+            ended_bytes: 0,
+            progress: Progress::default(),
+        }
     }
 
     /// Begins the next file, after making room for it.
@@ -306,6 +369,11 @@ impl Files {
         let mut encoder = Encoder::new(Counted { file, bytes: 0 }, LEVEL).map_err(failed)?;
         let head = Line { recording: Some(self.head.clone()), ..Line::default() };
         write_line(&mut encoder, &head).map_err(failed)?;
+        for (at, json) in self.known.values() {
+            let received_ms = Some(at.as_millis());
+            let line = Line { received_ms, message: Some(json), ..Line::default() };
+            write_line(&mut encoder, &line).map_err(failed)?;
+        }
         self.open = Some(Open { path, encoder });
         self.progress.files += 1;
         self.flush()
@@ -516,6 +584,40 @@ mod tests {
         assert!(total <= 1_300_000, "{total}");
         let last = kept.iter().rfind(|path| path.extension().is_some_and(|it| it == "zst"));
         assert!(lines(last.unwrap()).last().unwrap().contains(r#""text":"39 "#));
+    }
+
+    #[test]
+    fn each_file_begins_with_what_is_known_of_markets_and_games() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Settings { file_bytes_max: 50_000, ..settings(folder.path()) };
+        let recorder = Recorder::start(bounds, at(0)).unwrap();
+        let game = |score| {
+            let game = serde_json::json!({
+                "type": "game", "espn_id": "401", "status": "in_progress", "period": 1,
+                "clock_ms": 0, "home_score": score, "away_score": 0, "situation": null, "ts": 1,
+            });
+            serde_json::from_value::<Message>(game).unwrap()
+        };
+        let (tap, notes) = (recorder.tap(), recorder.notes());
+        notes.publish(game(0), at(1));
+        notes.publish(game(7), at(2));
+        let stale = crate::bus::Stale { tickers: vec![], reason: String::new() };
+        notes.publish(Message::Stale(stale), at(3));
+        let connection = tap.opened(at(4));
+        tap.frame(connection, &noise(&mut 1, 200_000), at(5));
+        tap.frame(connection, "{}", at(6));
+        assert_eq!(recorder.finish().files, 2);
+        let files = files(folder.path());
+        let scores = |file: &Path| -> Vec<String> {
+            let mut scores = lines(file);
+            scores.retain(|line| line.contains("\"message\""));
+            scores
+                .iter()
+                .map(|line| line.split("home_score").nth(1).unwrap()[2..3].into())
+                .collect()
+        };
+        assert_eq!(scores(&files[0]), ["0", "7"]);
+        assert_eq!(scores(&files[1]), ["7"], "the last one of each");
     }
 
     #[test]

@@ -46,6 +46,19 @@ impl Floor {
         serde_json::from_str(&self.text_of(&arguments).await).unwrap()
     }
 
+    /// What the agents do on the recording, twice the same.
+    async fn replays_alike(&self) {
+        let files = std::fs::read_dir(self.recordings()).unwrap();
+        let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+        let maker = self.agent_path("market-maker.wasm");
+        let mut arguments = vec!["replay", "--agent", maker.to_str().unwrap()];
+        arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
+        let played = self.text_of(&arguments).await;
+        assert!(played.lines().count() > 2, "{played}");
+        assert!(played.lines().last().unwrap().contains("failures=0 unreadable=0"), "{played}");
+        assert_eq!(self.text_of(&arguments).await, played);
+    }
+
     /// The exchange's book of a market, in the form of `hotpit inspect --books`.
     async fn book(&self, ticker: &str) -> Levels {
         let ticker = ticker.to_owned();
@@ -114,4 +127,5 @@ async fn a_recording_ends_with_the_exchanges_books() {
     }
     assert_eq!((&report["cut_off"], &report["bad_lines"]), (&serde_json::json!([]), &0.into()));
     assert_eq!(count(&report, "user_order"), 0, "what is said of our account is not recorded");
+    floor.replays_alike().await;
 }
