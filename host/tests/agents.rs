@@ -13,6 +13,8 @@ use hotpit_units::Quantity;
 mod floor;
 #[path = "support/guest.rs"]
 mod guest;
+#[path = "support/market.rs"]
+mod market;
 use floor::{Floor, PATIENCE};
 use guest::{Guest, bodies, total_of};
 

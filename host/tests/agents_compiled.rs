@@ -17,6 +17,8 @@ use hotpit_units::{Price, Quantity, Side, Timestamp};
 mod floor;
 #[path = "support/guest.rs"]
 mod guest;
+#[path = "support/market.rs"]
+mod market;
 use floor::{Floor, PATIENCE};
 use guest::Guest;
 

@@ -8,14 +8,15 @@ use hotpit::agents::{Did, Replay, Settings};
 use hotpit::app;
 use hotpit::bus::{Message, Snapshot};
 use hotpit::config::Config;
-use hotpit::model::{
-    Action, AgentId, FeeSchedule, Level, Market, MarketStatus, OrderId, PriceGrid,
-};
+use hotpit::model::{Action, AgentId, Level, OrderId};
 use hotpit_units::{Price, Quantity, Timestamp};
 
 #[path = "support/guest.rs"]
 mod guest;
+#[path = "support/market.rs"]
+mod market;
 use guest::{Guest, bodies, total_of};
+use market::market;
 
 /// What the kept agent does on the kept recording, on every machine.
 const DIGEST: &str = "13f49d25b8996639e9b9620640a4c3288534b437e2934f06178c3140592ebd51";
@@ -34,24 +35,6 @@ fn book(ticker: &str, cents: u32) -> Message {
     })
 }
 
-fn market(ticker: &str) -> Message {
-    Message::Market(Arc::new(Market {
-        ticker: ticker.into(),
-        event_ticker: "KX".into(),
-        series_ticker: "KX".into(),
-        title: "x".into(),
-        yes_title: "x".into(),
-        status: MarketStatus::Active,
-        grid: PriceGrid::cents(),
-        exchange_index: 0,
-        close_time: None,
-        settlement: None,
-        fees: FeeSchedule::default(),
-        mutually_exclusive: false,
-        strike_target: None,
-    }))
-}
-
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + ms)
 }
@@ -63,7 +46,7 @@ fn play(agents: &[(&str, Guest)], books: u32) -> Vec<(Timestamp, String, Did)> {
         replay.add(AgentId::from(*name), &guest.build(), None).unwrap();
     }
     let mut done = vec![];
-    replay.hear(&market("KX-1"), at(0), &mut |when, agent, did| {
+    replay.hear(&Message::Market(Arc::new(market("KX-1"))), at(0), &mut |when, agent, did| {
         done.push((when, agent.to_string(), did));
     });
     for number in 0..books {

@@ -11,8 +11,13 @@ use crate::measure::{figure, median_ns};
 
 pub(crate) fn print() {
     let counting = Guest::counting(1).build();
+    figure("agent_call_empty", call_ns(&counting, 0), "ns");
     figure("agent_call_1_event", call_ns(&counting, 1), "ns");
-    figure("agent_call_64_events", call_ns(&counting, 64) / 64.0, "ns_per_event");
+    for (events, name) in
+        [(8, "agent_call_8_events"), (64, "agent_call_64_events"), (256, "agent_call_256_events")]
+    {
+        figure(name, call_ns(&counting, events) / f64::from(events), "ns_per_event");
+    }
     let market_maker = std::fs::read(guest_file("market_maker")).unwrap();
     figure("market_maker_call_64_events", call_ns(&market_maker, 64) / 64.0, "ns_per_event");
 }

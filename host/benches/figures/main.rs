@@ -12,6 +12,7 @@ mod desk;
 mod exchange;
 mod feed;
 mod folder;
+mod many;
 mod measure;
 mod path;
 mod scoreboard;
@@ -21,6 +22,8 @@ mod stream;
 mod guest;
 #[path = "../support/guest.rs"]
 mod guests;
+#[path = "../../tests/support/market.rs"]
+mod market;
 #[allow(dead_code, reason = "shared with tests")]
 #[path = "../../tests/support/redis.rs"]
 mod redis_server;
@@ -30,7 +33,7 @@ mod tap;
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("feed", feed::print),
     ("scoreboard", scoreboard::print),
     ("connection", connection::print),
@@ -39,6 +42,7 @@ const GROUPS: [Group; 10] = [
     ("stream", stream::print),
     ("desk", desk::print),
     ("folder", folder::print),
+    ("many", many::print),
     ("tick_to_order_embedded", path::print_embedded),
     ("tick_to_order_redis", path::print_redis),
 ];

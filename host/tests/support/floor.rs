@@ -18,14 +18,13 @@ use hotpit::bus::{Message, Snapshot};
 use hotpit::cache::Cache;
 use hotpit::desk::{Receipt, ToDesk};
 use hotpit::feeds::Wanted;
-use hotpit::model::{
-    Action, AgentId, FeeSchedule, Level, Market, MarketStatus, OrderId, PriceGrid, Trade,
-};
+use hotpit::model::{Action, AgentId, Level, OrderId, Trade};
 use hotpit_rt::Clock;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::guest::{Guest, total_of};
+use super::market::market;
 
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,7 +102,7 @@ impl Floor {
         let agents = Agents::start(settings, resources).unwrap();
         let router = agents.router();
         let floor = Self { folder, cache, router, agents, desk, inbox, trades: 0 };
-        floor.hear(&Message::Market(Arc::new(market())));
+        floor.hear(&Message::Market(Arc::new(market("KX-1"))));
         floor.quote(40);
         floor
     }
@@ -223,23 +222,5 @@ impl Floor {
         }
         mark.await.unwrap().unwrap();
         drained
-    }
-}
-
-fn market() -> Market {
-    Market {
-        ticker: "KX-1".into(),
-        event_ticker: "KX".into(),
-        series_ticker: "KX".into(),
-        title: "x".into(),
-        yes_title: "x".into(),
-        status: MarketStatus::Active,
-        grid: PriceGrid::cents(),
-        exchange_index: 0,
-        close_time: None,
-        settlement: None,
-        fees: FeeSchedule::default(),
-        mutually_exclusive: false,
-        strike_target: None,
     }
 }

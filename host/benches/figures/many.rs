@@ -1,0 +1,92 @@
+//! A thousand agents in one host: what each takes of memory, and how many events they hear.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hotpit::agents::{AgentState, Agents};
+use hotpit::bus::Message;
+use hotpit::model::Trade;
+use hotpit_rt::Clock;
+use hotpit_units::{Price, Quantity, Side, Timestamp};
+
+use crate::folder::{Hall, PATIENCE};
+use crate::guest::Guest;
+use crate::market::market;
+use crate::measure::figure;
+
+const AGENTS: u64 = 1_000;
+/// Trades that each of them hears.
+const TRADES: u64 = 500;
+
+pub(crate) fn print() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("agents")).unwrap();
+    let wasm = Guest::counting(1).build();
+    runtime.block_on(async {
+        let Hall { agents, cache } = Hall::open(folder.path());
+        let hear = |message: &Message| {
+            if let Some(change) = cache.apply(message, Clock::system().now()) {
+                agents.router().route(&change);
+            }
+        };
+        hear(&Message::Market(Arc::new(market("KX-1"))));
+        let before = resident_bytes();
+        let began = Instant::now();
+        for number in 0..AGENTS {
+            fs::write(folder.path().join(format!("agents/agent-{number}.wasm")), &wasm).unwrap();
+        }
+        tokio::task::block_in_place(|| {
+            until(&agents, |status| status.iter().filter(|it| it.0).count() as u64 == AGENTS);
+        });
+        figure("thousand_agents_live", began.elapsed().as_secs_f64(), "s");
+        let each = resident_bytes().saturating_sub(before) / AGENTS;
+        figure("memory_per_agent", each as f64 / 1_024.0, "KiB");
+
+        let heard: u64 = read(&agents).iter().map(|it| it.1).sum();
+        let began = Instant::now();
+        tokio::task::block_in_place(|| {
+            for number in 0..TRADES {
+                hear(&Message::Trade(trade(number)));
+            }
+            let all = heard + AGENTS * TRADES;
+            until(&agents, |status| status.iter().map(|it| it.1).sum::<u64>() >= all);
+        });
+        let events = (AGENTS * TRADES) as f64;
+        figure("thousand_agents_events", events / began.elapsed().as_secs_f64(), "events_per_s");
+        agents.shutdown().await;
+    });
+}
+
+/// Whether each agent runs, and how many events it has heard.
+fn read(agents: &Agents) -> Vec<(bool, u64)> {
+    let status = agents.status().into_iter();
+    status.map(|one| (one.state == AgentState::Running, one.events)).collect()
+}
+
+fn until(agents: &Agents, is: impl Fn(&[(bool, u64)]) -> bool) {
+    let began = Instant::now();
+    while !is(&read(agents)) {
+        assert!(began.elapsed() < PATIENCE, "the agents do not get there");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// What this process holds of the machine's memory.
+fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+fn trade(number: u64) -> Trade {
+    Trade {
+        trade_id: number.to_string().into(),
+        ticker: "KX-1".into(),
+        price: Price::from_cents(41),
+        quantity: Quantity::from_contracts(1),
+        taker: Side::Bid,
+        ts: Timestamp::from_secs(1),
+    }
+}
