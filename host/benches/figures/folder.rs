@@ -63,7 +63,7 @@ impl Hall {
             ..Settings::default()
         };
         let resources = Resources {
-            cache: Arc::new(Cache::default()),
+            cache: Arc::clone(&cache),
             desk,
             wanted: Wanted::default(),
             clock: Clock::system(),

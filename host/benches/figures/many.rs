@@ -11,7 +11,7 @@ use hotpit_rt::Clock;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 use crate::folder::{Hall, PATIENCE};
-use crate::guest::Guest;
+use crate::guests::guest_file;
 use crate::market::market;
 use crate::measure::figure;
 
@@ -23,7 +23,7 @@ pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("agents")).unwrap();
-    let wasm = Guest::counting(1).build();
+    let wasm = fs::read(guest_file("market_maker")).unwrap();
     runtime.block_on(async {
         let Hall { agents, cache } = Hall::open(folder.path());
         let hear = |message: &Message| {
@@ -35,7 +35,9 @@ pub(crate) fn print() {
         let before = resident_bytes();
         let began = Instant::now();
         for number in 0..AGENTS {
-            fs::write(folder.path().join(format!("agents/agent-{number}.wasm")), &wasm).unwrap();
+            let file = folder.path().join(format!("agents/agent-{number}.toml"));
+            fs::write(&file, "markets = [\"KX-1\"]").unwrap();
+            fs::write(file.with_extension("wasm"), &wasm).unwrap();
         }
         tokio::task::block_in_place(|| {
             until(&agents, |status| status.iter().filter(|it| it.0).count() as u64 == AGENTS);
@@ -68,7 +70,8 @@ fn read(agents: &Agents) -> Vec<(bool, u64)> {
 fn until(agents: &Agents, is: impl Fn(&[(bool, u64)]) -> bool) {
     let began = Instant::now();
     while !is(&read(agents)) {
-        assert!(began.elapsed() < PATIENCE, "the agents do not get there");
+        let first = agents.status().into_iter().next();
+        assert!(began.elapsed() < PATIENCE, "the agents do not get there: {first:?}");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }

@@ -211,7 +211,7 @@ impl Prepared {
 pub struct Loader {
     engine: Arc<AgentEngine>,
     bytes_max: u64,
-    cache: Option<CodeCache>,
+    cache: Option<Arc<CodeCache>>,
     in_use: Mutex<HashMap<ContentHash, Weak<Prepared>>>,
     /// Held while compiling: one at a time leaves processors to those who trade. Who needs code
     /// that is compiled already does not wait for it.
@@ -229,7 +229,7 @@ impl Loader {
     /// The same with compiled code kept in this folder, which must be the host's own.
     #[must_use]
     pub fn with_cache(mut self, folder: &Path) -> Self {
-        self.cache = Some(CodeCache::new(folder, self.engine.engine()));
+        self.cache = Some(Arc::new(CodeCache::new(folder, self.engine.engine())));
         self
     }
 
@@ -283,7 +283,7 @@ impl Loader {
             None => {
                 let component = Component::from_binary(engine, component).map_err(refused)?;
                 if let Some(cache) = &self.cache {
-                    cache.store(hash, &component);
+                    CodeCache::keep(cache, hash, &component);
                 }
                 component
             }
