@@ -27,32 +27,25 @@ const TO_MICRODOLLARS: i128 = 1_000_000_000;
 /// What taking `quantity` at `price` costs.
 #[must_use]
 pub fn taker(schedule: FeeSchedule, price: Price, quantity: Quantity) -> Dollars {
-    fee(multiplier(schedule), price, quantity, 1)
+    let chance = i128::from(price.raw().min(Price::ONE.raw()));
+    let other = i128::from(Price::ONE.raw()) - chance;
+    let exact = RATE_HUNDREDTHS
+        * i128::from(multiplier(schedule))
+        * i128::from(quantity.raw().max(0))
+        * chance
+        * other;
+    let rounded_up = (exact + TO_MICRODOLLARS - 1) / TO_MICRODOLLARS;
+    // By an absurd schedule: enough to fail every limit, and sums of it stay sums.
+    i64::try_from(rounded_up).map_or(DOLLARS_MAX, |raw| Dollars::from_raw(raw).min(DOLLARS_MAX))
 }
 
-/// What `quantity` costs at `price` when it was resting.
+/// The most that an order can cost in fees, rounding included: a taker's fee. An order that only
+/// makes pays at most as much, and until it trades the exchange may hold a taker's fee for it: what
+/// it holds is not published. At a better price than its limit the fee may be higher, but by less
+/// than the price is better.
 #[must_use]
-pub fn maker(schedule: FeeSchedule, price: Price, quantity: Quantity) -> Dollars {
-    match schedule.fee_type {
-        FeeType::Quadratic => Dollars::ZERO,
-        FeeType::QuadraticWithMakerFees => fee(multiplier(schedule), price, quantity, 4),
-        FeeType::QuadraticWithComboMakerFees => fee(multiplier(schedule), price, quantity, 2),
-        FeeType::Other => fee(multiplier(schedule), price, quantity, 1),
-    }
-}
-
-/// The most that an order can cost in fees, rounding included. At a better price than its limit
-/// the fee may be higher, but by less than the price is better.
-#[must_use]
-pub fn worst(schedule: FeeSchedule, price: Price, quantity: Quantity, post_only: bool) -> Dollars {
-    if quantity.is_zero() {
-        return Dollars::ZERO;
-    }
-    let fee = if post_only {
-        maker(schedule, price, quantity)
-    } else {
-        taker(schedule, price, quantity).max(maker(schedule, price, quantity))
-    };
+pub fn worst(schedule: FeeSchedule, price: Price, quantity: Quantity) -> Dollars {
+    let fee = taker(schedule, price, quantity);
     if fee.is_zero() { fee } else { fee.saturating_add(ROUNDING_MAX) }
 }
 
@@ -64,20 +57,6 @@ fn multiplier(schedule: FeeSchedule) -> u32 {
         | FeeType::QuadraticWithComboMakerFees => schedule.multiplier_milli,
         FeeType::Other => schedule.multiplier_milli.max(MULTIPLIER_ONE_MILLI),
     }
-}
-
-fn fee(multiplier_milli: u32, price: Price, quantity: Quantity, share: i128) -> Dollars {
-    let chance = i128::from(price.raw().min(Price::ONE.raw()));
-    let other = i128::from(Price::ONE.raw()) - chance;
-    let exact = RATE_HUNDREDTHS
-        * i128::from(multiplier_milli)
-        * i128::from(quantity.raw().max(0))
-        * chance
-        * other;
-    let divisor = TO_MICRODOLLARS * share;
-    let rounded_up = (exact + divisor - 1) / divisor;
-    // By an absurd schedule: enough to fail every limit, and sums of it stay sums.
-    i64::try_from(rounded_up).map_or(DOLLARS_MAX, |raw| Dollars::from_raw(raw).min(DOLLARS_MAX))
 }
 
 #[cfg(test)]
@@ -93,24 +72,23 @@ mod tests {
     #[test]
     fn the_formula_is_kalshis() {
         use FeeType::{Other, Quadratic, QuadraticWithComboMakerFees, QuadraticWithMakerFees};
-        // (type, multiplier, price, hundredths of a contract, taker, maker), in 1e-6 dollars
+        // (type, multiplier, price, hundredths of a contract, fee), the last in 1e-6 dollars
         let cases = [
-            (Quadratic, 1_000, 5_000, 100, 17_500, 0),
-            (Quadratic, 1_000, 5_000, 10_000, 1_750_000, 0),
-            (Quadratic, 500, 5_000, 100, 8_750, 0),
+            (Quadratic, 1_000, 5_000, 100, 17_500),
+            (Quadratic, 1_000, 5_000, 10_000, 1_750_000),
+            (Quadratic, 500, 5_000, 100, 8_750),
             // 0.07 × 1 × 0.55 × 0.45 = 0.017325
-            (QuadraticWithMakerFees, 1_000, 5_500, 100, 17_325, 4_332),
-            (QuadraticWithComboMakerFees, 1_000, 5_500, 100, 17_325, 8_663),
+            (QuadraticWithMakerFees, 1_000, 5_500, 100, 17_325),
+            (QuadraticWithComboMakerFees, 1_000, 5_500, 100, 17_325),
             // 0.07 × 0.01 × 0.01 × 0.99 = 0.00000693, rounded up
-            (Quadratic, 1_000, 100, 1, 7, 0),
-            (Other, 200, 5_000, 100, 17_500, 17_500),
-            (Other, 2_000, 5_000, 100, 35_000, 35_000),
+            (Quadratic, 1_000, 100, 1, 7),
+            (Other, 200, 5_000, 100, 17_500),
+            (Other, 2_000, 5_000, 100, 35_000),
         ];
-        for (fee_type, multiplier, price, quantity, by_taker, by_maker) in cases {
+        for (fee_type, multiplier, price, quantity, fee) in cases {
             let schedule = schedule(fee_type, multiplier);
             let (price, quantity) = (Price::from_raw(price), Quantity::from_raw(quantity));
-            assert_eq!(taker(schedule, price, quantity).raw(), by_taker, "{schedule:?} {price}");
-            assert_eq!(maker(schedule, price, quantity).raw(), by_maker, "{schedule:?} {price}");
+            assert_eq!(taker(schedule, price, quantity).raw(), fee, "{schedule:?} {price}");
         }
     }
 
@@ -138,7 +116,7 @@ mod tests {
             let paid: Dollars =
                 parts.iter().map(|&part| taker(schedule, price, Quantity::from_raw(part))).sum();
             let whole = Quantity::from_raw(parts.iter().sum());
-            prop_assert!(paid <= worst(schedule, price, whole, false));
+            prop_assert!(paid <= worst(schedule, price, whole));
         }
     }
 }

@@ -118,7 +118,6 @@ impl Desk {
             side: order.side,
             price: order.price,
             quantity: order.quantity,
-            post_only: order.post_only,
             state: OrderState::Sent,
             filled: Quantity::ZERO,
             booked: Quantity::ZERO,

@@ -33,7 +33,6 @@ pub(super) struct Order {
     pub(super) side: Side,
     pub(super) price: Price,
     pub(super) quantity: Quantity,
-    pub(super) post_only: bool,
     pub(super) state: OrderState,
     /// Filled, by everything that is known: reports and fills, whichever says more.
     pub(super) filled: Quantity,

@@ -189,7 +189,7 @@ impl Desk {
         let open = order.open();
         let mut after = Working::default();
         if open.is_positive() || !order.state.is_final() {
-            let fees = fees::worst(market.fees(), order.price, open, order.post_only);
+            let fees = fees::worst(market.fees(), order.price, open);
             after = Working::of(order.side, order.price, open, fees);
         }
         after.orders = u32::from(!order.state.is_final());
@@ -252,7 +252,6 @@ impl Desk {
             side: intent.side,
             price: intent.price,
             quantity: intent.quantity,
-            post_only: intent.post_only,
             state,
             filled: filled.max(booked),
             booked,

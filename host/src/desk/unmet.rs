@@ -117,7 +117,6 @@ impl Desk {
             side: report.side,
             price: report.price,
             quantity: report.filled.saturating_add(report.remaining),
-            post_only: false,
             state: OrderState::Sent,
             filled: report.filled,
             booked: Quantity::ZERO,

@@ -141,7 +141,7 @@ pub(super) fn check<'a>(question: &Question<'a>) -> Result<&'a MarketView, Denia
     trading::not_halted(question)?;
     let agent = trading::agent(question)?;
     let (market, view) = market::open(question)?;
-    let fees = fees::worst(view.market.fees, order.price, order.quantity, order.post_only);
+    let fees = fees::worst(view.market.fees, order.price, order.quantity);
     let case = Case { question, agent, market, view, fees };
     market::book(&case)?;
     market::game(&case)?;

@@ -299,7 +299,7 @@ fn every_check_denies_with_its_code_and_its_numbers() {
                 floor.rest(post_only(bid(100, 50, 10)));
             },
             intent: post_only(bid(1_000, 50, 7)),
-            denial: "EXPOSURE_LIMIT: exposure=5.000000 order=3.500000 limit=8.000000 scope=agent",
+            denial: "EXPOSURE_LIMIT: exposure=5.185000 order=3.632500 limit=8.000000 scope=agent",
         },
         Case {
             name: "too fast",
@@ -388,7 +388,7 @@ fn exposure_of_all_agents_is_limited() {
     let mut floor = Floor::with_limits(limits);
     floor.rest(post_only(bid(1, 50, 10)));
     let denial = floor.denied(post_only(bid(2, 50, 7)));
-    assert_eq!(denial, "EXPOSURE_LIMIT: exposure=5.000000 order=3.500000 limit=8.000000 scope=all");
+    assert_eq!(denial, "EXPOSURE_LIMIT: exposure=5.185000 order=3.632500 limit=8.000000 scope=all");
 }
 
 #[test]
@@ -437,6 +437,7 @@ fn an_agent_cannot_widen_the_limits_of_the_desk() {
 fn the_budget_is_what_is_left_before_the_exposure_limit() {
     let mut floor = Floor::open();
     assert_eq!(floor.account().budget, Dollars::from_dollars(300));
-    floor.rest(NewOrder { post_only: true, ..bid(1, 50, 10) });
-    assert_eq!(floor.account().budget, Dollars::from_dollars(295));
+    floor.rest(post_only(bid(1, 50, 10)));
+    // Five dollars, the fee of ten contracts at 50 cents, and a step of rounding.
+    assert_eq!(floor.account().budget, Dollars::from_raw(294_815_000));
 }

@@ -273,6 +273,23 @@ fn cash_that_came_while_an_order_rests_is_counted_with_what_the_order_holds() {
     assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_500));
 }
 
+/// For an order that only makes, the exchange may hold what it would cost to take.
+#[test]
+fn a_takers_fee_that_is_held_for_a_resting_order_is_no_difference() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(NewOrder { post_only: true, ..bid(1, 50, 10) });
+    let resting = vec![reported(&sent, VenueOrderStatus::Resting, 0)];
+    let taker_fee = Dollars::from_raw(175_000);
+    for _ in 0..3 {
+        floor.pass(Duration::from_secs(60));
+        let mut snapshot = AccountSnapshot { resting: resting.clone(), ..floor.snapshot() };
+        snapshot.balances = on_shard(Dollars::from_dollars(995) - taker_fee);
+        floor.apply(Input::Account(Ok(snapshot)));
+        assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_000));
+    }
+    assert!(floor.differences().is_empty());
+}
+
 #[test]
 fn a_balance_from_before_a_cancel_is_not_taken_over() {
     let mut floor = Floor::open();
