@@ -1,7 +1,7 @@
 //! Recordings: the frames of Kalshi's WebSocket as they came, in files.
 //!
 //! - [`line`](mod@line): what stands on a line.
-//! - [`recorder`]: writes files, rotated and bounded.
+//! - [`recorder`]: takes what comes off the connections; `files`: writes it, rotated and bounded.
 //! - [`read`]: reads them, whole, cut off or by another hand.
 //! - [`inspect`]: what is in a recording, and the books that it ends with.
 //! - [`playback`]: a recording as the messages that the host made of it.
@@ -29,13 +29,15 @@
 //! file is counted in it. What never lives here: what a frame means to trading.
 
 mod connections;
+mod files;
 pub mod inspect;
 pub mod line;
 pub mod playback;
 pub mod read;
 pub mod recorder;
 
+pub use files::{Progress, RecordError, Settings};
 pub use inspect::{Books, Inspection, Report, Spread};
 pub use line::Later;
 pub use playback::Playback;
-pub use recorder::{Notes, Progress, RecordError, Recorder, Settings};
+pub use recorder::{Notes, Recorder};
