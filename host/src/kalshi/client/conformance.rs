@@ -76,7 +76,7 @@ fn fields_of<T: DeserializeOwned>() -> &'static [&'static str] {
 }
 
 /// Each field that `T` reads is one of the schema's (or of `others`), and `T` reads an object with
-/// all fields, and one with the required ones alone.
+/// all fields, one with the required ones alone, and one for each value of each enumeration.
 fn check<T: DeserializeOwned>(schema: &Schema, others: &[&str]) {
     let name = &schema.schema;
     for field in fields_of::<T>() {
@@ -87,7 +87,16 @@ fn check<T: DeserializeOwned>(schema: &Schema, others: &[&str]) {
     least.retain(|field, _| schema.required.contains(field));
     // Where nothing is required the schema says too little: nothing at all is no answer.
     let least = (!least.is_empty()).then_some(least);
-    for object in [Some(schema.full.clone()), least].into_iter().flatten() {
+    let with = |field: &String, value: &String| {
+        let mut object = schema.full.clone();
+        object.insert(field.clone(), Value::from(value.as_str()));
+        object
+    };
+    let each = schema
+        .enums
+        .iter()
+        .flat_map(|(field, all)| all.iter().map(move |value| with(field, value)));
+    for object in std::iter::once(schema.full.clone()).chain(least).chain(each) {
         let text = Value::Object(object).to_string();
         if let Err(error) = serde_json::from_str::<T>(&text) {
             panic!("{name} is not read: {error}: {text}");
