@@ -14,7 +14,7 @@ use super::venue::AccountSnapshot;
 #[derive(Debug, Default)]
 pub(super) struct CashSync {
     word: CashWord,
-    /// What orders held when the cash of a shard was taken over was estimated, and may be wrong by
+    /// What the orders hold is estimated when the cash of a shard is taken over, and may be wrong by
     /// this at most.
     slack: BTreeMap<i32, Dollars>,
     /// By how much the exchange's cash was more than ours in the last comparison, where nothing
@@ -36,10 +36,11 @@ enum CashWord {
 
 impl Desk {
     /// The exchange's balance is what is free: what resting orders hold is off it already, and
-    /// our cash counts it. The first word is taken. Later a difference is taken over if nothing
-    /// explains it, neither fills nor positions nor what orders may have taken since the balance
-    /// was asked for, and two reads in a row show the same. (Cash that is moved from one shard to
-    /// another shows as a difference of both.)
+    /// our cash counts it, but for the fees that are held, which nothing tells. The first word is
+    /// taken. Later a difference is taken over if nothing explains it, neither fills nor positions
+    /// nor what orders may have taken since the balance was asked for, and two reads in a row show
+    /// the same, as far as what is held can be told. (Cash that is moved from one shard to another
+    /// shows as a difference of both.)
     pub(super) fn compare_cash(
         &mut self,
         snapshot: &AccountSnapshot,
@@ -101,11 +102,15 @@ impl Desk {
     ) {
         let of = self.ledger.shard(shard);
         let (ours, theirs) = (of.cash, free + held);
+        // Orders may hold more than they cost: their fees, and what they would close.
+        let unsure = of.most_reserved.saturating_sub(held).max(Dollars::ZERO);
+        let is_as_before =
+            before.is_some_and(|before| (theirs - ours).saturating_sub(before).abs() <= unsure);
         match reconcile::cash(ours, free, of.most_reserved, quiet) {
             Cash::Agrees | Cash::Undecided => {}
-            Cash::Differs if before == Some(theirs - ours) => {
-                // Within the slack it is the estimate of the first read that was wrong.
-                let slack = self.sync.cash.slack.insert(shard, Dollars::ZERO).unwrap_or_default();
+            Cash::Differs if is_as_before => {
+                // Within the slack it is the estimate of the last time that was wrong.
+                let slack = self.sync.cash.slack.insert(shard, unsure).unwrap_or_default();
                 if (theirs - ours).abs() > slack {
                     let detail = format!("shard={shard} ours={ours} theirs={theirs}: taken over");
                     out.records.push(difference("cash", None, detail, now));

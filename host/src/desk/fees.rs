@@ -39,14 +39,17 @@ pub fn taker(schedule: FeeSchedule, price: Price, quantity: Quantity) -> Dollars
     i64::try_from(rounded_up).map_or(DOLLARS_MAX, |raw| Dollars::from_raw(raw).min(DOLLARS_MAX))
 }
 
-/// The most that an order can cost in fees, rounding included: a taker's fee. An order that only
+/// The most that an order can cost in fees, rounding included, which costs where no fee does: a
+/// taker's fee. An order that only
 /// makes pays at most as much, and until it trades the exchange may hold a taker's fee for it: what
 /// it holds is not published. At a better price than its limit the fee may be higher, but by less
 /// than the price is better.
 #[must_use]
 pub fn worst(schedule: FeeSchedule, price: Price, quantity: Quantity) -> Dollars {
-    let fee = taker(schedule, price, quantity);
-    if fee.is_zero() { fee } else { fee.saturating_add(ROUNDING_MAX) }
+    if quantity.is_zero() {
+        return Dollars::ZERO;
+    }
+    taker(schedule, price, quantity).saturating_add(ROUNDING_MAX)
 }
 
 /// A schedule that is not known is taken to be at least the general one.

@@ -14,7 +14,7 @@ use super::fills::Parked;
 use super::inbox::AgentLimits;
 use super::io::{Input, Outputs};
 use super::ledger::Ledger;
-use super::market_table::MarketView;
+use super::market_table::{MarketSlot, MarketView};
 use super::orders::{Cancel, Order, OrderKey, Orders, Query};
 use super::record::{
     AgentChanged, CommandGiven, Decision, Halt, Record, Recovered, RecoveredOrder, Started,
@@ -207,6 +207,15 @@ impl Desk {
         self.orders.refile(key);
     }
 
+    /// The fees of a market changed, or were not known before.
+    fn recount_market(&mut self, market: MarketSlot) {
+        let of_it = self.orders.open().filter(|(_, order)| order.market == market);
+        let keys: Vec<OrderKey> = of_it.map(|(key, _)| key).collect();
+        for key in keys {
+            self.recount(key);
+        }
+    }
+
     /// An order of which the journal alone knows. Whether its request went out, and whether it
     /// truly ended, is known to nobody here.
     pub(super) fn take_over(
@@ -280,7 +289,13 @@ impl Desk {
     }
 
     fn see(&mut self, view: MarketView, now: Timestamp, out: &mut Outputs) {
+        let markets = &self.ledger.markets;
+        let before = markets.by_id(view.id).map(|slot| markets.get(slot).fees());
+        let fees = view.market.fees;
         let slot = self.ledger.see(view, now);
+        if before != Some(fees) {
+            self.recount_market(slot);
+        }
         if let Some(price) = self.ledger.markets.get(slot).paid() {
             self.settle(slot, price, now, out);
         }

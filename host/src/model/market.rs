@@ -128,7 +128,7 @@ pub struct FeeSchedule {
     pub multiplier_milli: u32,
 }
 
-/// A formula for fees. Source: Kalshi's fee schedule; see `desk::fees` for the formulas.
+/// A formula for fees. Source: Kalshi's fee schedule; see `desk::fees` for what is made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeeType {
@@ -138,8 +138,8 @@ pub enum FeeType {
     QuadraticWithMakerFees,
     /// Makers pay half of a taker's fee.
     QuadraticWithComboMakerFees,
-    /// A schedule of its own, or one that this version does not know: before a trade, the dearest
-    /// known formula is assumed for makers and takers.
+    /// A schedule of its own, or one that this version does not know: before a trade, a taker's fee at
+    /// multiplier 1 or more is assumed.
     #[serde(other)]
     Other,
 }

@@ -151,6 +151,19 @@ fn cash_that_moves_to_another_shard_is_there_when_two_reads_show_it() {
 }
 
 #[test]
+fn orders_that_work_are_counted_with_the_fees_of_now() {
+    let mut floor = Floor::open();
+    floor.rest(bid(1, 50, 10));
+    let counted = |floor: &Floor| (floor.account().budget, floor.desk.ledger.shard(SHARD).free());
+    let before = counted(&floor);
+    let mut dearer = market(MARKET, TICKER);
+    dearer.fees.multiplier_milli *= 2;
+    floor.apply(Input::Market(view_of(dearer, MARKET, START)));
+    let fee = Dollars::from_raw(175_000);
+    assert_eq!(counted(&floor), (before.0 - fee, before.1 - fee));
+}
+
+#[test]
 fn what_orders_reserve_follows_their_market_to_its_shard() {
     let mut floor = Floor::open();
     let sent = floor.rest(bid(1, 10, 1));

@@ -290,6 +290,47 @@ fn a_takers_fee_that_is_held_for_a_resting_order_is_no_difference() {
     assert!(floor.differences().is_empty());
 }
 
+/// The account read while an order rests for which the exchange holds `fee` beside what it costs.
+fn holding_fee(floor: &Floor, free: i64, fee: i64, resting: Vec<VenueOrder>) -> Input {
+    let balances = on_shard(Dollars::from_dollars(free) - Dollars::from_raw(fee));
+    Input::Account(Ok(AccountSnapshot { balances, resting, ..floor.snapshot() }))
+}
+
+#[test]
+fn a_fee_that_was_held_when_cash_came_is_no_second_difference() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    floor.pass(Duration::from_secs(60));
+    let resting = vec![reported(&sent, VenueOrderStatus::Resting, 0)];
+    for _ in 0..2 {
+        floor.apply(holding_fee(&floor, 1_495, 175_000, resting.clone()));
+    }
+    assert_eq!(floor.differences(), ["cash"]);
+    floor.apply(Input::Order(reported(&sent, VenueOrderStatus::Canceled, 0)));
+    for _ in 0..2 {
+        floor.pass(Duration::from_secs(60));
+        floor.apply(account(&floor, 1_500, vec![]));
+    }
+    assert!(floor.differences().is_empty());
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(1_500));
+}
+
+/// Each read finds another order, for which another fee is held.
+#[test]
+fn cash_that_went_is_missed_while_an_agent_goes_on_requoting() {
+    let mut floor = Floor::open();
+    for (number, cents, fee) in [(1, 50, 175_000), (2, 40, 168_000)] {
+        let sent = floor.rest(bid(number, cents, 10));
+        floor.pass(Duration::from_secs(60));
+        floor.reads();
+        let resting = vec![reported(&sent, VenueOrderStatus::Resting, 0)];
+        let free = 400 - i64::from(cents) / 10;
+        floor.apply(holding_fee(&floor, free, fee, resting));
+        floor.apply(Input::Order(reported(&sent, VenueOrderStatus::Canceled, 0)));
+    }
+    assert_eq!(floor.desk.report().cash, Dollars::from_dollars(400) - Dollars::from_raw(168_000));
+}
+
 #[test]
 fn a_balance_from_before_a_cancel_is_not_taken_over() {
     let mut floor = Floor::open();
