@@ -125,6 +125,7 @@ impl Files {
         self.flush()
     }
 
+    /// Writes a line, into the next file if this one is full.
     pub(super) fn write(&mut self, line: &Line<'_>, now: Timestamp) -> Result<(), RecordError> {
         if let Some(open) = &self.open
             && open.encoder.get_ref().bytes >= self.settings.file_bytes_max
@@ -147,7 +148,7 @@ impl Files {
         Ok(())
     }
 
-    /// Ends the open file.
+    /// Ends the open file, which then lies on the disk.
     pub(super) fn end(&mut self) -> Result<(), RecordError> {
         let Some(Open { path, encoder }) = self.open.take() else { return Ok(()) };
         let counted = encoder.finish().map_err(RecordError::of(&path))?;
@@ -157,7 +158,6 @@ impl Files {
     }
 }
 
-/// Writes one line.
 fn write_line(to: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut *to, line)?;
     to.write_all(b"\n")
