@@ -23,7 +23,15 @@ AGENTS := market-maker win-probability
 # Guests that tests and benchmarks load beside the agents.
 GUESTS := hostile
 
-.PHONY: help run test agents guests bench soak fuzz lint clean wasm-target
+# Agents in Python, and the environment with what compiles them.
+PYTHON_AGENTS := penny
+PYTHON_GUESTS := snake
+PYTHON_ENV := target/python
+PYTHON_SDK := guest-sdk/python
+# `required`: the tests of agents in Python must not be left out.
+PYTHON ?= optional
+
+.PHONY: help run test agents guests python python-tests bench soak fuzz lint clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +43,7 @@ run: agents ## Trade on the practice exchange with the example agents
 	@cargo build --release --quiet -p hotpit -p hotpit-exchange
 	@target/release/hotpit-practice $(if $(FOR),--for $(FOR)) $(if $(REDIS),--redis $(REDIS))
 
-test: guests ## Run every test
+test: guests python-tests ## Run every test
 	cargo test --release --workspace
 
 agents: wasm-target ## Compile the example agents and drop them into agents/
@@ -47,6 +55,41 @@ agents: wasm-target ## Compile the example agents and drop them into agents/
 
 guests: wasm-target ## Compile the agents and guests that the tests load
 	@cargo build --quiet --profile agent --target $(WASM_TARGET) $(addprefix -p ,$(AGENTS) $(GUESTS))
+
+python: $(PYTHON_AGENTS:%=$(PYTHON_ENV)/%.wasm) ## Compile the example agents in Python and drop them into agents/
+	@for agent in $(PYTHON_AGENTS); do \
+		cp $(PYTHON_ENV)/$$agent.wasm agents/.$$agent.wasm.part && \
+		mv agents/.$$agent.wasm.part agents/$$agent.wasm || exit 1; \
+	done
+
+# The host's tests take what is there, and say what they leave out.
+python-tests:
+	@if $(MAKE) --no-print-directory $(patsubst %,$(PYTHON_ENV)/%.wasm,$(PYTHON_AGENTS) $(PYTHON_GUESTS)); then \
+		for agent in $(PYTHON_AGENTS); do \
+			PYTHONPATH=$(PYTHON_SDK) $(PYTHON_ENV)/bin/python -m unittest discover -q agents/$$agent || exit 1; \
+		done; \
+		cd $(PYTHON_SDK) && $(CURDIR)/$(PYTHON_ENV)/bin/python -m doctest hotpit_agent/units.py; \
+	elif [ $(PYTHON) = required ]; then exit 1; \
+	else echo "agents in Python are not tested: componentize-py cannot be installed here"; fi
+
+PYTHON_NEEDS := $(wildcard $(PYTHON_SDK)/hotpit_agent/*.py) wit/agent.wit $(PYTHON_ENV)/ready
+
+define componentize
+	@$(PYTHON_ENV)/bin/componentize-py -q -d wit -w agent componentize \
+		-p $(dir $<) -p $(PYTHON_SDK) hotpit_agent.component -o $@.part
+	@mv $@.part $@
+endef
+
+$(PYTHON_ENV)/%.wasm: agents/%/agent.py $(PYTHON_NEEDS)
+	$(componentize)
+
+$(PYTHON_ENV)/%.wasm: host/tests/guests/%/agent.py $(PYTHON_NEEDS)
+	$(componentize)
+
+$(PYTHON_ENV)/ready: $(PYTHON_SDK)/requirements.txt
+	@python3 -m venv $(PYTHON_ENV)
+	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 bench: guests ## Measure; prints lines of: name value unit
 	@cargo bench --quiet -p hotpit --bench figures

@@ -6,12 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hotpit::agents::{AgentState, Settings, check};
-use hotpit::bus::{Message, Snapshot};
 use hotpit::desk::ToDesk;
-use hotpit::model::{
-    Account, Action, AgentId, Level, MarketId, Notice, OrderId, OrderState, OrderUpdate,
-};
-use hotpit_units::{Price, Quantity, Side, Timestamp};
+use hotpit::model::{Account, Action, AgentId, MarketId, Notice, OrderId, OrderState, OrderUpdate};
+use hotpit_units::{Quantity, Timestamp};
 
 #[path = "support/floor.rs"]
 mod floor;
@@ -19,8 +16,11 @@ mod floor;
 mod guest;
 #[path = "support/market.rs"]
 mod market;
+#[path = "support/quotes.rs"]
+mod quotes;
 use floor::{Floor, PATIENCE};
 use guest::Guest;
+use quotes::quotes_both_sides;
 
 fn compiled(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -43,41 +43,18 @@ fn an_agent_of_the_sdk_imports_nothing_but_the_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_market_maker_quotes_both_sides_of_a_market() {
-    quotes_both_sides(&compiled("market_maker")).await;
+    let mut floor = Floor::open();
+    quotes_both_sides(&mut floor, "maker", &compiled("market_maker")).await;
+    floor.close().await;
 }
 
 /// Kept as it was compiled: if the contract changes so that this one does not run any more, it is
 /// another version of the contract.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_that_was_compiled_for_the_first_release_still_trades() {
-    quotes_both_sides(include_bytes!("fixtures/market-maker-of-0.1.0.wasm")).await;
-}
-
-async fn quotes_both_sides(maker: &[u8]) {
     let mut floor = Floor::open();
-    floor.drop_file("maker.toml", b"markets = [\"KX-1\"]");
-    floor.drop_file("maker.wasm", maker);
-    floor.until_state("maker", AgentState::Running).await;
-    let level =
-        |cents| Level { price: Price::from_cents(cents), quantity: Quantity::from_contracts(100) };
-    floor.hear(&Message::Snapshot(Snapshot {
-        ticker: "KX-1".into(),
-        bids: vec![level(40)],
-        asks: vec![level(48)],
-        ts: Timestamp::from_secs(2),
-    }));
-    let mut sides = vec![];
-    while sides.len() < 2 {
-        let ToDesk::Actions { actions, .. } = floor.heard().await else { continue };
-        for action in actions {
-            if let Action::Place(order) = action {
-                assert!(order.price > Price::from_cents(40) && order.price < Price::from_cents(48));
-                sides.push(order.side);
-            }
-        }
-    }
-    sides.sort();
-    assert_eq!(sides, [Side::Bid, Side::Ask]);
+    let maker = include_bytes!("fixtures/market-maker-of-0.1.0.wasm");
+    quotes_both_sides(&mut floor, "maker", maker).await;
     floor.close().await;
 }
 

@@ -14,10 +14,14 @@ mod feed;
 mod folder;
 mod many;
 mod measure;
+mod neighbor;
 mod path;
 mod scoreboard;
 mod stream;
+mod swap;
 
+#[path = "../../tests/support/floor.rs"]
+mod floor;
 #[path = "../../tests/support/guest.rs"]
 mod guest;
 #[path = "../support/guest.rs"]
@@ -27,13 +31,15 @@ mod market;
 #[allow(dead_code, reason = "shared with tests")]
 #[path = "../../tests/support/redis.rs"]
 mod redis_server;
+#[path = "../../tests/support/swaps.rs"]
+mod swaps;
 #[path = "../support/tap.rs"]
 mod tap;
 
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 13] = [
     ("feed", feed::print),
     ("scoreboard", scoreboard::print),
     ("connection", connection::print),
@@ -42,6 +48,8 @@ const GROUPS: [Group; 11] = [
     ("stream", stream::print),
     ("desk", desk::print),
     ("folder", folder::print),
+    ("swap", swap::print),
+    ("neighbor", neighbor::print),
     ("many", many::print),
     ("tick_to_order_embedded", path::print_embedded),
     ("tick_to_order_redis", path::print_redis),

@@ -14,6 +14,7 @@ use crate::folder::{Hall, PATIENCE};
 use crate::guests::guest_file;
 use crate::market::market;
 use crate::measure::figure;
+use crate::swaps::resident_bytes;
 
 const AGENTS: u64 = 1_000;
 /// Trades that each of them hears.
@@ -74,13 +75,6 @@ fn until(agents: &Agents, is: impl Fn(&[(bool, u64)]) -> bool) {
         assert!(began.elapsed() < PATIENCE, "the agents do not get there: {first:?}");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-}
-
-/// What this process holds of the machine's memory.
-fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
 fn trade(number: u64) -> Trade {

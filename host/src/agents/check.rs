@@ -12,7 +12,7 @@ use super::convert;
 use super::engine::{AgentEngine, EngineError};
 use super::fault::Fault;
 use super::instance::{Instance, View, World};
-use super::loader::{LoadError, Loader, inspect};
+use super::loader::{LoadError, Loader, Prepared, inspect};
 use super::options::Options;
 use super::settings::{Budget, Settings};
 use super::version::{Manifest, Plan, describe};
@@ -73,13 +73,16 @@ pub fn check(
     };
     let budget = options.budget;
     let bench = Bench::new(settings)?;
-    let manifest = bench.describe(wasm, budget).map_err(|error| problems.push(error.to_string()));
-    let manifest = manifest.ok();
+    let mut told = |error: TrialError| problems.push(error.to_string());
+    let prepared = bench.loader.prepare(wasm).map_err(|error| told(error.into())).ok();
+    let manifest = prepared
+        .as_ref()
+        .and_then(|prepared| bench.describe(prepared, budget).map_err(&mut told).ok());
     let plan = manifest.as_ref().and_then(|manifest| {
         Plan::new(manifest, options).map_err(|found| problems.extend(found)).ok()
     });
-    if let Some(plan) = plan.as_ref().filter(|_| problems.is_empty())
-        && let Err(error) = bench.start(wasm, plan)
+    if let (Some(prepared), Some(plan), true) = (&prepared, &plan, problems.is_empty())
+        && let Err(error) = bench.start(prepared, plan)
     {
         problems.push(error.to_string());
     }
@@ -109,10 +112,11 @@ impl Trial {
     pub fn new(wasm: &[u8]) -> Result<Self, TrialError> {
         let settings = Settings::default();
         let bench = Bench::new(&settings)?;
-        let manifest = bench.describe(wasm, settings.budget)?;
+        let prepared = bench.loader.prepare(wasm)?;
+        let manifest = bench.describe(&prepared, settings.budget)?;
         let plan = Plan::new(&manifest, Options::new(settings.budget));
         let plan = plan.map_err(|problems| TrialError::Start(problems.join("; ")))?;
-        let instance = bench.start(wasm, &plan)?;
+        let instance = bench.start(&prepared, &plan)?;
         Ok(Self { instance: Some(instance), events: vec![], _bench: bench })
     }
 
@@ -157,18 +161,18 @@ impl Bench {
             clock: Clock::system(),
             state_bytes_max: settings.state_bytes_max(),
         };
-        Ok(Self { loader: Loader::new(engine, settings.file_bytes_max()), world })
+        let loader = Loader::new(engine, settings.file_bytes_max())
+            .with_cache_of_host(&settings.state_folder);
+        Ok(Self { loader, world })
     }
 
-    fn describe(&self, wasm: &[u8], budget: Budget) -> Result<Manifest, TrialError> {
-        let prepared = self.loader.prepare(wasm)?;
-        Ok(describe(&prepared, &"trial".into(), budget, &self.world)?)
+    fn describe(&self, prepared: &Prepared, budget: Budget) -> Result<Manifest, TrialError> {
+        Ok(describe(prepared, &"trial".into(), budget, &self.world)?)
     }
 
     /// An instance that has started.
-    fn start(&self, wasm: &[u8], plan: &Plan) -> Result<Instance, TrialError> {
-        let prepared = self.loader.prepare(wasm)?;
-        let instance = Instance::new(&prepared, &"trial".into(), plan.budget, &self.world)?;
+    fn start(&self, prepared: &Prepared, plan: &Plan) -> Result<Instance, TrialError> {
+        let instance = Instance::new(prepared, &"trial".into(), plan.budget, &self.world)?;
         let (instance, answer) = instance.start(view(), &plan.parameters, None)?;
         answer.map_err(TrialError::Start)?;
         Ok(instance)

@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use aws_lc_rs::digest;
 use hotpit_rt::user;
@@ -72,13 +73,22 @@ impl CodeCache {
             .ok()
     }
 
-    /// [`store`](Self::store) on a thread of its own: the agent need not wait for the disk.
-    pub(crate) fn keep(cache: &Arc<Self>, hash: ContentHash, component: &Component) {
+    /// [`store`](Self::store) on a thread of its own, which is given back: the agent need not wait
+    /// for the disk.
+    pub(crate) fn keep(
+        cache: &Arc<Self>,
+        hash: ContentHash,
+        component: &Component,
+    ) -> Option<JoinHandle<()>> {
         let (cache, component) = (Arc::clone(cache), component.clone());
         let store = move || cache.store(hash, &component);
-        if let Err(error) = std::thread::Builder::new().name("code-cache".to_owned()).spawn(store) {
-            tracing::warn!(%hash, %error, "compiled code is not kept: no thread");
-        }
+        std::thread::Builder::new()
+            .name("code-cache".to_owned())
+            .spawn(store)
+            .inspect_err(|error| {
+                tracing::warn!(%hash, %error, "compiled code is not kept: no thread");
+            })
+            .ok()
     }
 
     /// Keeps what a file was compiled to. That it cannot be kept costs the next start time, and

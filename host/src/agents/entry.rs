@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use tokio::task::AbortHandle;
 
 use super::items::Slot;
-use super::lane::Lane;
 use super::loader::ContentHash;
 use super::machine::{Machine, State};
 use super::mailbox::{Bounds, Mailbox};
+use super::run_queue::RunQueue;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::status::{AgentState, Row};
@@ -48,9 +48,7 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(slot: Slot, lanes: &[Arc<Lane>], settings: &Settings) -> Self {
-        let turn = usize::try_from(slot.0).unwrap_or(usize::MAX) % lanes.len().max(1);
-        let lane = lanes.get(turn).map_or_else(Arc::default, Arc::clone);
+    pub(super) fn new(slot: Slot, runs: &Arc<RunQueue>, settings: &Settings) -> Self {
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let bounds = Bounds {
             events: size(settings.mailbox_events_max),
@@ -61,7 +59,7 @@ impl Agent {
         let first = slot.0 << 32;
         Self {
             machine: Machine::new(),
-            mailbox: Arc::new(Mailbox::new(slot, lane, bounds)),
+            mailbox: Arc::new(Mailbox::new(slot, Arc::clone(runs), bounds)),
             stats: Arc::default(),
             files: None,
             load: first,

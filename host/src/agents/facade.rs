@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hotpit_rt::Clock;
@@ -15,16 +14,16 @@ use tracing::{error, warn};
 use super::engine::{AgentEngine, EngineError};
 use super::instance::World;
 use super::jobs::write_states;
-use super::lane::Lane;
 use super::loader::Loader;
 use super::router::Router;
+use super::run_queue::RunQueue;
 use super::settings::Settings;
 use super::state_files::StateFiles;
 use super::status::{AgentStatus, Board};
 use super::supervisor::{Inbox, Supervisor};
 use super::timers::Timers;
 use super::watcher::Watch;
-use super::worker::{Surroundings, Worker};
+use super::worker::{Surroundings, Workers};
 use crate::cache::Cache;
 use crate::desk::DeskSender;
 use crate::feeds::Wanted;
@@ -76,7 +75,7 @@ pub struct Agents {
     supervisor: TaskHandle<()>,
     states: TaskHandle<()>,
     background: Vec<AbortHandle>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Arc<Workers>,
     // Last: nothing may run when it stops ticking.
     _engine: Arc<AgentEngine>,
 }
@@ -91,7 +90,7 @@ impl Agents {
         make_folder(&settings.folder)?;
         let engine = Arc::new(AgentEngine::new()?);
         let loader = Loader::new(Arc::clone(&engine), settings.file_bytes_max())
-            .with_cache(&settings.state_folder.join("code"));
+            .with_cache(&settings.state_folder);
         let loader = Arc::new(loader);
         let router = Arc::new(Router::new(Arc::clone(&cache), clock, wanted));
         let timers = Arc::new(Timers::default());
@@ -109,13 +108,10 @@ impl Agents {
             batch_events_max: usize::try_from(settings.batch_events_max).unwrap_or(usize::MAX),
             desk_wait: Duration::from_millis(settings.desk_wait_ms),
         };
-        let lanes: Vec<Arc<Lane>> = (0..settings.worker_count()).map(|_| Arc::default()).collect();
-        let workers = lanes
-            .iter()
-            .enumerate()
-            .map(|(number, lane)| spawn_worker(number, lane, &around))
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(StartError::Thread)?;
+        let count = settings.worker_count();
+        let runs = Arc::new(RunQueue::new(count));
+        let workers =
+            Workers::start(Arc::clone(&runs), around, count).map_err(StartError::Thread)?;
         let files = StateFiles::new(&settings.state_folder);
         let watch = Watch {
             folder: settings.folder.clone(),
@@ -129,7 +125,7 @@ impl Agents {
             loader,
             router: Arc::clone(&router),
             desk,
-            lanes,
+            runs,
             files: files.clone(),
             states: state_sender,
             board: board.clone(),
@@ -186,9 +182,7 @@ impl Agents {
             warn!("saved states are not all on disk");
         }
         let workers = self.workers;
-        let joined = tokio::task::spawn_blocking(move || {
-            workers.into_iter().filter_map(|worker| worker.join().err()).count()
-        });
+        let joined = tokio::task::spawn_blocking(move || workers.join());
         match timeout(SHUTDOWN_TIMEOUT, joined).await {
             Ok(Ok(0)) => {}
             Ok(_) => error!("an agent worker had panicked"),
@@ -200,14 +194,4 @@ impl Agents {
 fn make_folder(folder: &Path) -> Result<(), StartError> {
     std::fs::create_dir_all(folder)
         .map_err(|error| StartError::Folder { folder: folder.to_owned(), error })
-}
-
-fn spawn_worker(
-    number: usize,
-    lane: &Arc<Lane>,
-    around: &Surroundings,
-) -> io::Result<JoinHandle<()>> {
-    let worker = Worker::new(Arc::clone(lane), around.clone());
-    // A plain thread, outside of any runtime: WASI's stream calls of a guest refuse to run in one.
-    std::thread::Builder::new().name(format!("agents-{number}")).spawn(move || worker.run())
 }

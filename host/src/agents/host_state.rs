@@ -10,6 +10,7 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use super::fault::MemoryRefused;
 use super::log::AgentLog;
+use super::run_queue::call_is_slow;
 use super::scope::Scope;
 use super::wasi::{BatchTime, Wasi};
 use crate::cache::Cache;
@@ -132,7 +133,8 @@ impl Deadline {
         FIRST_LOOK_TICKS.min(millis_up(nanos(budget))) + 1
     }
 
-    /// Looks whether the budget is used up.
+    /// Looks whether the budget is used up. Whoever is looked at for the first time in a call is
+    /// slow.
     pub(crate) fn look(&self, cpu_now: Duration) -> UpdateDeadline {
         let now = nanos(cpu_now);
         let budget = self.0.budget_ns.load(Ordering::Relaxed);
@@ -141,6 +143,7 @@ impl Deadline {
             let first = (FIRST_LOOK_TICKS * 1_000_000).min(budget);
             began = now.saturating_sub(first).max(1);
             self.0.began_ns.store(began, Ordering::Relaxed);
+            call_is_slow();
         }
         let used = now.saturating_sub(began);
         if used >= budget {

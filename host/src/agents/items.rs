@@ -6,7 +6,7 @@ use hotpit_units::Timestamp;
 
 use crate::model::{Game, GameId, Market, MarketId, Notice, Trade};
 
-/// A place on a lane: one for each loaded agent, never used twice.
+/// A place among the agents: one for each loaded agent, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Slot(pub(crate) u64);
 

@@ -10,9 +10,9 @@ use tracing::warn;
 use super::fault::{Call, Fault};
 use super::instance::{Instance, View, World};
 use super::items::Slot;
-use super::lane::Lane;
 use super::log::clean;
 use super::mailbox::Mailbox;
+use super::run_queue::RunQueue;
 use super::scope::Scope;
 use super::state_files::StateFiles;
 use super::version::Version;
@@ -61,6 +61,7 @@ pub(crate) struct Launch {
     pub(crate) version: Arc<Version>,
     pub(crate) world: World,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) runs: Arc<RunQueue>,
 }
 
 impl Launch {
@@ -126,14 +127,13 @@ impl Launch {
     /// last two hold the agent up: an instance is made; the old one saves its state between two
     /// batches; the new one starts with it.
     pub(crate) async fn swap(self) -> SwapOutcome {
-        let Self { mailbox, .. } = &self;
-        let (lane, slot) = (Arc::clone(mailbox.lane()), mailbox.slot());
+        let (runs, slot) = (Arc::clone(&self.runs), self.mailbox.slot());
         let launch = self.clone();
         let instance = match blocking(move || launch.instance()).await.and_then(|made| made) {
             Ok(instance) => instance,
             Err(fault) => return SwapOutcome::Refused(fault.to_string()),
         };
-        let state = match save(&lane, slot, true).await {
+        let state = match save(&runs, slot, true).await {
             None => return SwapOutcome::OldGone,
             Some(Err(fault)) => return SwapOutcome::OldFaulted(fault),
             Some(Ok(state)) => state,
@@ -148,23 +148,27 @@ impl Launch {
             Outcome::Error(reason) => reason,
             Outcome::Fault(fault) => fault.to_string(),
         };
-        lane.command(Command::Resume(slot));
+        runs.command(Command::Resume(slot));
         SwapOutcome::Refused(reason)
     }
 }
 
 /// Has a running agent save its state. None without an instance.
-pub(crate) async fn save(lane: &Lane, slot: Slot, hold: bool) -> Option<Result<Vec<u8>, Fault>> {
+pub(crate) async fn save(
+    runs: &RunQueue,
+    slot: Slot,
+    hold: bool,
+) -> Option<Result<Vec<u8>, Fault>> {
     let (reply, saved) = oneshot::channel();
-    lane.command(Command::Save { slot, hold, reply });
+    runs.command(Command::Save { slot, hold, reply });
     // A worker that ended answers nothing: then there is no instance either.
     saved.await.unwrap_or(None)
 }
 
 /// Drops a running agent; its last state, as [`save`] gives it.
-pub(crate) async fn remove(lane: &Lane, slot: Slot) -> Option<Result<Vec<u8>, Fault>> {
+pub(crate) async fn remove(runs: &RunQueue, slot: Slot) -> Option<Result<Vec<u8>, Fault>> {
     let (reply, saved) = oneshot::channel();
-    lane.command(Command::Remove { slot, reply });
+    runs.command(Command::Remove { slot, reply });
     saved.await.unwrap_or(None)
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
 
 use aws_lc_rs::digest;
 use wasmtime::component::Component;
@@ -216,21 +217,31 @@ pub struct Loader {
     /// Held while compiling: one at a time leaves processors to those who trade. Who needs code
     /// that is compiled already does not wait for it.
     compiling: Mutex<()>,
+    /// Threads that write to the cache; this waits for them at its end.
+    keeping: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Loader {
     /// A loader of files of up to `bytes_max`.
     #[must_use]
     pub fn new(engine: Arc<AgentEngine>, bytes_max: u64) -> Self {
-        let (in_use, compiling) = (Mutex::default(), Mutex::default());
-        Self { engine, bytes_max, cache: None, in_use, compiling }
+        let (in_use, compiling, keeping) = <_>::default();
+        Self { engine, bytes_max, cache: None, in_use, compiling, keeping }
     }
 
-    /// The same with compiled code kept in this folder, which must be the host's own.
+    /// The same with compiled code kept in `code` in this folder, which must be the host's own.
     #[must_use]
-    pub fn with_cache(mut self, folder: &Path) -> Self {
-        self.cache = Some(Arc::new(CodeCache::new(folder, self.engine.engine())));
+    pub fn with_cache(mut self, state_folder: &Path) -> Self {
+        let folder = state_folder.join("code");
+        self.cache = Some(Arc::new(CodeCache::new(&folder, self.engine.engine())));
         self
+    }
+
+    /// The same with the compiled code of the host whose states are in this folder, if one has run
+    /// there: what is compiled here, it need not compile again.
+    #[must_use]
+    pub fn with_cache_of_host(self, state_folder: &Path) -> Self {
+        if state_folder.is_dir() { self.with_cache(state_folder) } else { self }
     }
 
     /// Prepares the agent that these bytes hold. Takes as long as compiling does: call it where
@@ -247,7 +258,7 @@ impl Loader {
         if let Some(prepared) = self.compiled(hash) {
             return Ok(prepared);
         }
-        let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.compiling);
         // Somebody may have compiled the same while this one waited.
         if let Some(prepared) = self.compiled(hash) {
             return Ok(prepared);
@@ -265,7 +276,7 @@ impl Loader {
     }
 
     fn in_use(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Prepared>>> {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.in_use)
     }
 
     fn compile(&self, bytes: &[u8], hash: ContentHash) -> Result<Prepared, LoadError> {
@@ -283,7 +294,9 @@ impl Loader {
             None => {
                 let component = Component::from_binary(engine, component).map_err(refused)?;
                 if let Some(cache) = &self.cache {
-                    CodeCache::keep(cache, hash, &component);
+                    let mut keeping = lock(&self.keeping);
+                    keeping.retain(|thread| !thread.is_finished());
+                    keeping.extend(CodeCache::keep(cache, hash, &component));
                 }
                 component
             }
@@ -294,6 +307,19 @@ impl Loader {
         let pre = linker.instantiate_pre(&component).and_then(AgentPre::new).map_err(refused)?;
         Ok(Prepared { hash, surface, memory_min: pages.saturating_mul(PAGE_BYTES), pre })
     }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        for thread in std::mem::take(&mut *lock(&self.keeping)) {
+            // What it could not keep costs the next start time, and nothing else.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A whole parse, without validation.

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hotpit_units::Timestamp;
 
 use super::items::{GapCause, Item, Marks, Slot};
-use super::lane::Lane;
+use super::run_queue::RunQueue;
 use super::scope::Scope;
 use crate::desk::{Receipt, Taken as TakenByDesk};
 use crate::model::{Account, Game, GameId, Market, MarketId, Notice, Trade};
@@ -49,14 +49,14 @@ enum Turn {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     slot: Slot,
-    lane: Arc<Lane>,
+    runs: Arc<RunQueue>,
     bounds: Bounds,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The lane knows that there is work, or the agent is being run, or it must not be run.
+    /// The run queue knows that there is work, or the agent is being run, or it must not be run.
     scheduled: bool,
     turn: Turn,
     queue: VecDeque<Item>,
@@ -84,19 +84,15 @@ pub(crate) struct Taken {
 }
 
 impl Mailbox {
-    /// An empty mailbox whose agent is not live yet: nothing wakes the lane until
+    /// An empty mailbox whose agent is not live yet: nothing wakes a worker until
     /// [`open`](Self::open).
-    pub(crate) fn new(slot: Slot, lane: Arc<Lane>, bounds: Bounds) -> Self {
+    pub(crate) fn new(slot: Slot, runs: Arc<RunQueue>, bounds: Bounds) -> Self {
         let inner = Mutex::new(Inner { scheduled: true, ..Inner::default() });
-        Self { slot, lane, bounds, inner }
+        Self { slot, runs, bounds, inner }
     }
 
     pub(crate) fn slot(&self) -> Slot {
         self.slot
-    }
-
-    pub(crate) fn lane(&self) -> &Arc<Lane> {
-        &self.lane
     }
 
     /// The best levels of a market changed.
@@ -227,7 +223,7 @@ impl Mailbox {
                 return;
             }
         }
-        self.lane.ready(self.slot);
+        self.runs.ready(self.slot);
     }
 
     /// What goes to the desk with the agent's actions: until it is dropped, it is the desk's turn.
@@ -273,7 +269,7 @@ impl Mailbox {
         Taken { scope: Arc::clone(&inner.scope), account: Arc::clone(&inner.account), timers }
     }
 
-    /// The agent has run: if something waits, it is to run again after the others of its lane,
+    /// The agent has run: if something waits, it is to run again after the others,
     /// and not before the desk is done with its actions.
     pub(crate) fn finish(&self) {
         let again = {
@@ -286,7 +282,7 @@ impl Mailbox {
             inner.scheduled
         };
         if again {
-            self.lane.ready(self.slot);
+            self.runs.ready(self.slot);
         }
     }
 
@@ -319,14 +315,14 @@ impl Mailbox {
         });
     }
 
-    /// Changes the queue; if that gave it something, the lane learns of it.
+    /// Changes the queue; if that gave it something, the run queue learns of it.
     fn put(&self, change: impl FnOnce(&mut Inner) -> bool) {
         let wake = {
             let mut inner = self.lock();
             change(&mut inner) && !std::mem::replace(&mut inner.scheduled, true)
         };
         if wake {
-            self.lane.ready(self.slot);
+            self.runs.ready(self.slot);
         }
     }
 
@@ -350,7 +346,7 @@ impl TakenByDesk for Mailbox {
             }
         };
         if again {
-            self.lane.ready(self.slot);
+            self.runs.ready(self.slot);
         }
     }
 }

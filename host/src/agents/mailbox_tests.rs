@@ -4,7 +4,6 @@ use hotpit_units::{Price, Quantity, Side};
 use proptest::prelude::*;
 
 use super::*;
-use crate::agents::lane::Work;
 use crate::model::{MarketId, OrderId, OrderState, OrderUpdate};
 
 const BOUNDS: Bounds = Bounds { events: 4, notices: 3, timers: 2 };
@@ -183,10 +182,10 @@ fn wake_times_come_due_once_each_and_are_bounded() {
 }
 
 #[test]
-fn the_lane_is_told_once_until_the_agent_has_run() {
-    let lane = Arc::new(Lane::default());
-    let mailbox = Mailbox::new(Slot(7), Arc::clone(&lane), BOUNDS);
-    let told = || std::iter::from_fn(|| lane.try_next()).count();
+fn the_run_queue_is_told_once_until_the_agent_has_run() {
+    let runs = Arc::new(RunQueue::new(1));
+    let mailbox = Mailbox::new(Slot(7), Arc::clone(&runs), BOUNDS);
+    let told = || std::iter::from_fn(|| runs.try_next()).count();
     // Not live yet.
     mailbox.quote(M0);
     assert_eq!(told(), 0);
@@ -195,7 +194,7 @@ fn the_lane_is_told_once_until_the_agent_has_run() {
     assert_eq!(told(), 1);
     mailbox.take(1, Timestamp::EPOCH, &mut vec![]);
     mailbox.finish();
-    assert!(matches!(lane.try_next(), Some(Work::Run(Slot(7)))));
+    assert_eq!(runs.try_next(), Some(Slot(7)));
     take(&mailbox);
     mailbox.finish();
     assert_eq!(told(), 0);
@@ -203,9 +202,9 @@ fn the_lane_is_told_once_until_the_agent_has_run() {
     assert_eq!(told(), 1);
 }
 
-/// How often the lane was told.
+/// How often the run queue was told.
 fn told(mailbox: &Mailbox) -> usize {
-    std::iter::from_fn(|| mailbox.lane.try_next()).count()
+    std::iter::from_fn(|| mailbox.runs.try_next()).count()
 }
 
 /// A mailbox whose agent has just run and sent actions.
@@ -259,7 +258,7 @@ fn a_wake_time_and_a_new_instance_wait_for_the_desk_as_well() {
     assert_eq!(told(&mailbox), 0);
     drop(receipt);
     assert_eq!(told(&mailbox), 1);
-    // So does what the lane held already.
+    // So does what the run queue held already.
     let receipt = mailbox.receipt();
     assert!(mailbox.waits_for_desk());
     drop(receipt);

@@ -12,8 +12,8 @@
 //! Sockets, orders, positions, risk. What an agent returns is an intent; the desk decides.
 //!
 //! # What this promises
-//! - One thread at a time is in an agent's store, and a slow agent delays no other agent's
-//!   mailbox, nor the feed, nor the desk.
+//! - One thread at a time is in an agent's store, and a slow agent delays no other agent, nor the
+//!   feed, nor the desk: another thread takes the others over.
 //! - At most one batch of an agent is at the desk: until the desk has carried it out and told what
 //!   became of it, the agent is not called, and its mailbox conflates. Who returns more actions in
 //!   a second than its budget is at fault. So no agent crowds others, or the exchange's reports,
@@ -44,7 +44,6 @@ mod imports;
 mod instance;
 mod items;
 mod jobs;
-mod lane;
 pub mod loader;
 mod log;
 mod machine;
@@ -53,6 +52,7 @@ pub mod options;
 mod pace;
 mod replay;
 mod router;
+mod run_queue;
 mod scope;
 pub mod settings;
 mod state_files;

@@ -88,7 +88,8 @@ impl Replay {
             cache,
             hand,
             now: Timestamp::EPOCH,
-            loader: Loader::new(engine, settings.file_bytes_max()),
+            loader: Loader::new(engine, settings.file_bytes_max())
+                .with_cache_of_host(&settings.state_folder),
             world,
             settings,
             players: vec![],

@@ -21,18 +21,18 @@ use super::fault::Fault;
 use super::instance::World;
 use super::items::Slot;
 use super::jobs::{self, Outcome, Report, SwapOutcome};
-use super::lane::Lane;
 use super::loader::{ContentHash, Loader};
 use super::machine::{Input, State};
 use super::options;
 use super::router::Router;
+use super::run_queue::RunQueue;
 use super::settings::Settings;
 use super::state_files::StateFiles;
 use super::stats::add;
 use super::status::Board;
 use super::version::{self, Version};
 use super::watcher::Found;
-use super::worker::{Command, Faulted};
+use super::worker::Faulted;
 use crate::desk::{DeskSender, ToDesk};
 use crate::model::AgentId;
 
@@ -53,7 +53,7 @@ pub(crate) struct Supervisor {
     pub(crate) loader: Arc<Loader>,
     pub(crate) router: Arc<Router>,
     pub(crate) desk: DeskSender,
-    pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) runs: Arc<RunQueue>,
     pub(crate) files: StateFiles,
     pub(crate) states: mpsc::Sender<(AgentId, Vec<u8>)>,
     pub(crate) board: Board,
@@ -324,10 +324,10 @@ impl Running {
             {
                 continue;
             }
-            let (lane, slot) = (Arc::clone(entry.mailbox.lane()), entry.mailbox.slot());
+            let (runs, slot) = (Arc::clone(&self.with.runs), entry.mailbox.slot());
             let reports = self.reports.clone();
             tokio::spawn(async move {
-                if let Some(result) = jobs::save(&lane, slot, false).await {
+                if let Some(result) = jobs::save(&runs, slot, false).await {
                     let _ = reports.send(Report::Saved { slot, result }).await;
                 }
             });
@@ -347,7 +347,7 @@ impl Running {
             let slot = Slot(*slots_given);
             *slots_given += 1;
             slots.insert(slot, agent.clone());
-            Agent::new(slot, &with.lanes, &with.settings)
+            Agent::new(slot, &with.runs, &with.settings)
         })
     }
 
@@ -361,8 +361,6 @@ impl Running {
         for agent in agents {
             self.unload(&agent).await;
         }
-        for lane in &self.with.lanes {
-            lane.command(Command::Stop);
-        }
+        self.with.runs.stop();
     }
 }

@@ -1,30 +1,35 @@
-//! [`Worker`]: one thread that runs the agents pinned to it, each in its turn, one batch a turn.
-//! No other thread ever enters their stores while they are here.
+//! [`Workers`]: the threads that run the agents, one batch a turn. An agent is on one thread at a
+//! time; which one it is does not matter.
 //!
 //! An agent's actions leave here only after its call returned, and it is not called again before
 //! the desk is done with them. If the desk takes none, that agent waits, and no other.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tracing::error;
 
 use super::batch;
 use super::bindings::types;
 use super::fault::{Call, Fault};
 use super::instance::{Instance, View};
 use super::items::{Item, Slot};
-use super::lane::{Lane, Work};
 use super::log::AgentLog;
 use super::mailbox::Mailbox;
 use super::pace::Pace;
+use super::run_queue::{RunQueue, Turn, Work, on_slow};
 use super::stats::{Stats, add};
 use super::timers::Timers;
 use crate::cache::Cache;
@@ -34,7 +39,7 @@ use crate::model::{Action, AgentId};
 /// How long an agent whose actions the desk did not take waits before the next try.
 const DESK_RETRY: Duration = Duration::from_millis(1);
 
-/// What the supervisor tells a worker.
+/// What the supervisor tells the workers.
 pub(crate) enum Command {
     /// Run this instance from now on, in place of the one before. What waits for the desk and in
     /// the mailbox stays.
@@ -46,8 +51,16 @@ pub(crate) enum Command {
     Resume(Slot),
     /// Drop the agent. Answers its state as [`Save`](Self::Save) does; every batch is over then.
     Remove { slot: Slot, reply: oneshot::Sender<Option<Result<Vec<u8>, Fault>>> },
-    /// End the thread.
-    Stop,
+}
+
+impl Command {
+    /// Whom it is about.
+    pub(crate) fn slot(&self) -> Slot {
+        match self {
+            Self::Install(install) => install.mailbox.slot(),
+            Self::Save { slot, .. } | Self::Resume(slot) | Self::Remove { slot, .. } => *slot,
+        }
+    }
 }
 
 /// An instance to be run.
@@ -65,7 +78,6 @@ impl fmt::Debug for Command {
             Self::Save { slot, hold, .. } => write!(f, "save {slot:?} (hold: {hold})"),
             Self::Resume(slot) => write!(f, "resume {slot:?}"),
             Self::Remove { slot, .. } => write!(f, "remove {slot:?}"),
-            Self::Stop => f.write_str("stop"),
         }
     }
 }
@@ -81,7 +93,7 @@ pub(crate) struct Faulted {
     pub(crate) log: Vec<String>,
 }
 
-/// What every worker works with.
+/// What the workers work with.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) cache: Arc<Cache>,
@@ -93,16 +105,23 @@ pub(crate) struct Surroundings {
     pub(crate) desk_wait: Duration,
 }
 
-/// One worker's agents.
-pub(crate) struct Worker {
-    lane: Arc<Lane>,
+/// The agents that run, and the threads that run them.
+pub(crate) struct Workers {
+    queue: Arc<RunQueue>,
     around: Surroundings,
-    cells: BTreeMap<Slot, Cell>,
+    /// Those whose turn it is are not in here.
+    cells: Mutex<BTreeMap<Slot, AgentCell>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a thread needs for a batch, kept from one to the next.
+#[derive(Default)]
+struct Hands {
     items: Vec<Item>,
     events: Vec<types::Event>,
 }
 
-struct Cell {
+struct AgentCell {
     agent: AgentId,
     instance: Option<Instance>,
     log: AgentLog,
@@ -123,30 +142,86 @@ struct Outgoing {
     since: Timestamp,
 }
 
-impl Worker {
-    pub(crate) fn new(lane: Arc<Lane>, around: Surroundings) -> Self {
-        Self { lane, around, cells: BTreeMap::new(), items: vec![], events: vec![] }
+impl Workers {
+    /// Starts this many threads.
+    ///
+    /// # Errors
+    /// When the machine gives none.
+    pub(crate) fn start(
+        queue: Arc<RunQueue>,
+        around: Surroundings,
+        count: usize,
+    ) -> io::Result<Arc<Self>> {
+        let (cells, threads) = (Mutex::default(), Mutex::default());
+        let workers = Arc::new(Self { queue, around, cells, threads });
+        (0..count).try_for_each(|_| workers.spawn())?;
+        Ok(workers)
     }
 
-    /// Works until it is told to stop.
-    pub(crate) fn run(mut self) {
-        loop {
-            match self.lane.next() {
-                Work::Command(Command::Stop) => return,
-                Work::Command(command) => self.obey(command),
-                Work::Run(slot) => self.turn(slot),
-            }
+    /// Waits for the end of the threads; how many panicked.
+    pub(crate) fn join(&self) -> usize {
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        threads.into_iter().filter_map(|thread| thread.join().err()).count()
+    }
+
+    fn spawn(self: &Arc<Self>) -> io::Result<()> {
+        let mut threads = lock(&self.threads);
+        let workers = Arc::clone(self);
+        let name = format!("agents-{}", threads.len());
+        // A plain thread, outside of any runtime: WASI's stream calls of a guest refuse to run in
+        // one.
+        let thread = std::thread::Builder::new().name(name).spawn(move || workers.run())?;
+        threads.push(thread);
+        Ok(())
+    }
+
+    /// Starts a thread that serves the prompt while a slow agent keeps another.
+    fn relieve(self: &Arc<Self>) {
+        if let Err(error) = self.spawn() {
+            error!(%error, "no thread to serve the agents beside a slow one");
+            self.queue.no_relief();
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    /// The life of a thread.
+    fn run(self: Arc<Self>) {
+        let turn = Rc::new(Cell::new(None));
+        let (workers, current) = (Arc::clone(&self), Rc::clone(&turn));
+        on_slow(move || {
+            let Some(mut turn) = current.get() else { return };
+            let needs_relief = workers.queue.turned_slow(&mut turn);
+            current.set(Some(turn));
+            if needs_relief {
+                workers.relieve();
+            }
+        });
+        let mut hands = Hands::default();
+        loop {
+            let (work, of) = self.queue.next(|| self.relieve());
+            turn.set(of);
+            match work {
+                Work::Stop => return,
+                Work::Command(command) => self.obey(command),
+                Work::Run(slot) => self.turn(slot, &mut hands),
+            }
+            turn.take().into_iter().for_each(|turn: Turn| self.queue.done(turn));
+        }
+    }
+
+    fn cells(&self) -> MutexGuard<'_, BTreeMap<Slot, AgentCell>> {
+        lock(&self.cells)
+    }
+
+    fn obey(&self, command: Command) {
         match command {
             Command::Install(install) => self.install(*install),
             Command::Save { slot, hold, reply } => {
-                let state = self.cells.get_mut(&slot).and_then(|cell| {
-                    let state = cell.save()?;
-                    cell.held |= hold && state.is_ok();
-                    Some(state)
+                let cell = self.cells().remove(&slot);
+                let state = cell.and_then(|mut cell| {
+                    let state = cell.save();
+                    cell.held |= hold && matches!(state, Some(Ok(_)));
+                    self.cells().insert(slot, cell);
+                    state
                 });
                 // Who asked may be gone; then nobody is held up by it.
                 if reply.send(state).is_err() && hold {
@@ -155,21 +230,21 @@ impl Worker {
             }
             Command::Resume(slot) => self.resume(slot),
             Command::Remove { slot, reply } => {
-                let state = self.cells.remove(&slot).and_then(|mut cell| cell.save());
+                let cell = self.cells().remove(&slot);
+                self.queue.forget(slot);
                 // Nobody need wait for it.
-                let _ = reply.send(state);
+                let _ = reply.send(cell.and_then(|mut cell| cell.save()));
             }
-            Command::Stop => {}
         }
     }
 
-    fn install(&mut self, install: Install) {
+    fn install(&self, install: Install) {
         let Install { agent, instance, mailbox, stats } = install;
         stats.memory.store(instance.memory(), Ordering::Relaxed);
-        let before = self.cells.remove(&mailbox.slot());
+        let before = self.cells().remove(&mailbox.slot());
         let (outgoing, last) =
             before.map_or((None, Timestamp::EPOCH), |cell| (cell.outgoing, cell.last));
-        let cell = Cell {
+        let cell = AgentCell {
             agent,
             log: instance.log().clone(),
             pace: Pace::new(instance.actions_per_second()),
@@ -183,37 +258,37 @@ impl Worker {
         };
         cell.mailbox.forget_timers();
         cell.mailbox.open();
-        self.cells.insert(cell.mailbox.slot(), cell);
+        self.cells().insert(cell.mailbox.slot(), cell);
     }
 
-    fn resume(&mut self, slot: Slot) {
-        if let Some(cell) = self.cells.get_mut(&slot) {
+    fn resume(&self, slot: Slot) {
+        if let Some(cell) = self.cells().get_mut(&slot) {
             cell.held = false;
             cell.mailbox.open();
         }
     }
 
     /// One batch of one agent. Nothing that happens in it ends the thread.
-    fn turn(&mut self, slot: Slot) {
-        let Some(mut cell) = self.cells.remove(&slot) else { return };
-        let turn = catch_unwind(AssertUnwindSafe(|| self.batch(&mut cell)));
-        let result = turn.unwrap_or_else(|payload| {
+    fn turn(&self, slot: Slot, hands: &mut Hands) {
+        let Some(mut cell) = self.cells().remove(&slot) else { return };
+        let batch = catch_unwind(AssertUnwindSafe(|| self.batch(&mut cell, hands)));
+        let result = batch.unwrap_or_else(|payload| {
             cell.instance = None;
             Err(Fault::from_host_panic(&*payload, Call::OnEvents))
         });
-        let events_lost = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
-        self.items.clear();
-        self.events.clear();
+        let events_lost = u64::try_from(hands.events.len()).unwrap_or(u64::MAX);
+        hands.items.clear();
+        hands.events.clear();
         if let Err(fault) = result {
             cell.instance = None;
             let faulted = Faulted { slot, fault, events_lost, log: cell.log.recent() };
             // Full only if the supervisor is a thousand faults behind; gone only at the end.
             let _ = self.around.faults.blocking_send(faulted);
         }
-        self.cells.insert(slot, cell);
+        self.cells().insert(slot, cell);
     }
 
-    fn batch(&mut self, cell: &mut Cell) -> Result<(), Fault> {
+    fn batch(&self, cell: &mut AgentCell, hands: &mut Hands) -> Result<(), Fault> {
         let around = &self.around;
         let now = around.clock.now().max(cell.last);
         if cell.held || cell.instance.is_none() {
@@ -228,9 +303,10 @@ impl Worker {
         if cell.mailbox.waits_for_desk() {
             return Ok(());
         }
-        let taken = cell.mailbox.take(around.batch_events_max, now, &mut self.items);
-        batch::build(&mut self.items, &taken.timers, &around.cache, now, &mut self.events);
-        let is_called = cell.fresh || !self.events.is_empty();
+        let Hands { items, events } = hands;
+        let taken = cell.mailbox.take(around.batch_events_max, now, items);
+        batch::build(items, &taken.timers, &around.cache, now, events);
+        let is_called = cell.fresh || !events.is_empty();
         let Some(instance) = cell.instance.take_if(|_| is_called) else {
             cell.mailbox.finish();
             return Ok(());
@@ -238,15 +314,15 @@ impl Worker {
         cell.fresh = false;
         cell.last = now;
         let view = View { now, scope: taken.scope, account: taken.account };
-        let (instance, actions) = instance.on_events(view, &self.events)?;
+        let (instance, actions) = instance.on_events(view, events)?;
         cell.pace.admit(actions.len(), now)?;
         let done = around.clock.now();
         cell.stats.memory.store(instance.memory(), Ordering::Relaxed);
         cell.stats.log_dropped.store(instance.log().dropped(), Ordering::Relaxed);
         cell.instance = Some(instance);
-        cell.stats.heard(self.events.len(), now);
+        cell.stats.heard(events.len(), now);
         cell.stats.called(done.since(now));
-        self.events.clear();
+        events.clear();
         cell.commit(actions, now, around)?;
         if cell.outgoing.is_none() {
             cell.mailbox.finish();
@@ -255,7 +331,7 @@ impl Worker {
     }
 }
 
-impl Cell {
+impl AgentCell {
     /// Takes the state; a fault costs the instance. None without an instance.
     fn save(&mut self) -> Option<Result<Vec<u8>, Fault>> {
         Some(self.instance.take()?.save().map(|(instance, state)| {
@@ -317,4 +393,8 @@ impl Cell {
             }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -51,20 +51,23 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
     },
-    /// Make the crate of an agent to begin with: it builds, and trades in the practice run
+    /// Make an agent to begin with: it builds, and trades in the practice run
     New {
         /// The folder to make; its name is the agent's
         #[arg(value_name = "NAME")]
         path: PathBuf,
+        /// What it is written in
+        #[arg(long = "lang", value_enum, value_name = "LANGUAGE", default_value = "rust")]
+        language: new::Language,
         /// The folder `guest-sdk` of hotpit's sources [default: of the sources that this folder or
         /// this program lies in]
         #[arg(long, value_name = "PATH")]
         sdk: Option<PathBuf>,
     },
-    /// Compile the crate of an agent, check it, and put it into the agents' folder: a running host
-    /// takes it at once
+    /// Compile an agent, check it, and put it into the agents' folder: a running host takes it at
+    /// once
     Build {
-        /// The crate
+        /// Its folder: a crate, or one with an agent.py
         #[arg(value_name = "PATH", default_value = ".")]
         path: PathBuf,
     },
@@ -156,7 +159,7 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Run { run_for, report } => {
             run::run(Config::load(config)?, run_for, report.as_deref())?;
         }
-        Command::New { path, sdk } => new::new(&path, sdk.as_deref())?,
+        Command::New { path, language, sdk } => new::new(&path, language, sdk.as_deref())?,
         Command::Build { path } => return build::build(&Config::load(config)?, &path),
         Command::Check { files, format } => {
             return check::check(&Config::load(config)?, &files, format.json);

@@ -38,6 +38,8 @@ pub struct Floor {
     pub desk: mpsc::Receiver<ToDesk>,
     inbox: mpsc::WeakSender<ToDesk>,
     pub trades: u64,
+    /// How long anything may take.
+    pub patience: Duration,
 }
 
 impl Floor {
@@ -101,7 +103,8 @@ impl Floor {
         };
         let agents = Agents::start(settings, resources).unwrap();
         let router = agents.router();
-        let floor = Self { folder, cache, router, agents, desk, inbox, trades: 0 };
+        let patience = PATIENCE;
+        let floor = Self { folder, cache, router, agents, desk, inbox, trades: 0, patience };
         floor.hear(&Message::Market(Arc::new(market("KX-1"))));
         floor.quote(40);
         floor
@@ -172,7 +175,9 @@ impl Floor {
         loop {
             match self.status(agent) {
                 Some(status) if is(&status) => return status,
-                status => assert!(began.elapsed() < PATIENCE, "{agent} is not {what}: {status:#?}"),
+                status => {
+                    assert!(began.elapsed() < self.patience, "{agent} is not {what}: {status:#?}");
+                }
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -184,7 +189,10 @@ impl Floor {
 
     /// The next message to the desk.
     pub async fn heard(&mut self) -> ToDesk {
-        tokio::time::timeout(PATIENCE, self.desk.recv()).await.expect("the desk hears").unwrap()
+        tokio::time::timeout(self.patience, self.desk.recv())
+            .await
+            .expect("the desk hears")
+            .unwrap()
     }
 
     /// The next order id that an agent's counting gave, and from which version.

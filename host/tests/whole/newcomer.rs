@@ -82,3 +82,43 @@ async fn a_new_agent_is_built_edited_and_swapped_on_a_running_host() {
     assert_eq!(agent(&status, "first-agent").unwrap().swaps, 1, "it goes on");
     floor.compare(&program.stop()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_agent_in_python_is_tested_built_and_trades() {
+    let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python");
+    if !environment.join("bin/componentize-py").is_file() {
+        eprintln!("left out: {} has no componentize-py", environment.display());
+        return;
+    }
+    // An interpreter that is started on a busy machine needs longer than what is compiled.
+    let setup = Setup::with(&[]).line("agents.budget", "start_ms = 2_000");
+    let floor = Floor::open(&setup).await;
+    let path = floor.folder.path().join("first-snake");
+    floor.text_of(&["new", path.to_str().unwrap(), "--lang", "python"]).await;
+    let mut tests = tokio::process::Command::new(environment.join("bin/python"));
+    let tests = tests.args(["-m", "unittest", "discover"]).arg(&path).output().await.unwrap();
+    let said = String::from_utf8_lossy(&tests.stderr).into_owned();
+    assert!(tests.status.success() && said.contains("Ran 2 tests"), "{said}");
+
+    // Before it is there, the folder is. What is compiled for the check, the host need not compile.
+    std::fs::create_dir_all(floor.folder.path().join("state/agents")).unwrap();
+    let mut command = floor.hotpit(&["build", path.to_str().unwrap()]);
+    command.env("VIRTUAL_ENV", environment.canonicalize().unwrap());
+    let began = Instant::now();
+    let output = tokio::process::Command::from(command).output();
+    let output = tokio::time::timeout(COMPILING, output).await.expect("it ends").unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}", output.status);
+    println!("{:>8} ms  hotpit build", began.elapsed().as_millis());
+
+    let began = Instant::now();
+    let program = floor.spawn();
+    let traded = floor
+        .until_told("it trades", |status| {
+            is_running(status, "first-snake") && status.desk.fills == 3
+        })
+        .await;
+    println!("{:>8} ms  until it has traded as it comes", began.elapsed().as_millis());
+    assert_eq!(agent(&traded, "first-snake").unwrap().failures, 0);
+    floor.compare(&program.stop()).await;
+}

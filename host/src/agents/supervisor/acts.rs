@@ -61,11 +61,12 @@ impl Running {
 
     fn launch(&mut self, agent: &AgentId, version: Arc<Version>) -> (Launch, u64) {
         let world = self.with.world.clone();
+        let runs = Arc::clone(&self.with.runs);
         let entry = self.agent(agent);
         entry.job += 1;
         entry.shown = Some(Arc::clone(&version));
         let mailbox = Arc::clone(&entry.mailbox);
-        (Launch { agent: agent.clone(), version, world, mailbox }, entry.job)
+        (Launch { agent: agent.clone(), version, world, mailbox, runs }, entry.job)
     }
 
     fn start(&mut self, agent: &AgentId, version: Arc<Version>) {
@@ -125,16 +126,15 @@ impl Running {
             restarted,
             "agent is live"
         );
-        let lane = Arc::clone(mailbox.lane());
         let install = Install { agent: agent.clone(), instance, mailbox, stats };
-        lane.command(Command::Install(Box::new(install)));
+        self.with.runs.command(Command::Install(Box::new(install)));
     }
 
     /// Takes an agent's instance down; its state is kept.
     pub(super) async fn unload(&mut self, agent: &AgentId) {
         self.with.router.remove(agent);
         let mailbox = Arc::clone(&self.agent(agent).mailbox);
-        let removed = jobs::remove(mailbox.lane(), mailbox.slot());
+        let removed = jobs::remove(&self.with.runs, mailbox.slot());
         match timeout(REMOVE_TIMEOUT, removed).await {
             Ok(None) => {}
             Ok(Some(Ok(state))) => self.keep_state(agent, state),

@@ -1,0 +1,74 @@
+"""Tests of penny, without a host: `python3 -m unittest discover agents/penny`."""
+
+import unittest
+
+from agent import Penny
+from hotpit_agent import Cancel, CancelAll, MarketStatus, OrderState, Side, cents, contracts
+from hotpit_agent.agent import CannotStart
+from hotpit_agent.testing import Harness, placed
+
+
+class PennyTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.it = Harness(Penny).market("KX-1").start()
+
+    def test_it_betters_both_sides_of_a_wide_market(self) -> None:
+        orders = placed(self.it.quote("KX-1", cents(40), cents(48)))
+        self.assertEqual(
+            [(it.side, it.price, it.quantity, it.post_only) for it in orders],
+            [
+                (Side.BID, cents(41), contracts(5), True),
+                (Side.ASK, cents(47), contracts(5), True),
+            ],
+        )
+
+    def test_it_leaves_a_narrow_or_paused_market_alone(self) -> None:
+        self.assertEqual(self.it.quote("KX-1", cents(46), cents(48)), [])
+        self.assertEqual(self.it.quote("KX-1", None, cents(48)), [])
+        self.it.status("KX-1", MarketStatus.INACTIVE)
+        self.assertEqual(self.it.quote("KX-1", cents(40), cents(48)), [])
+
+    def test_it_moves_an_order_only_after_the_one_before_is_over(self) -> None:
+        bid, ask = placed(self.it.quote("KX-1", cents(40), cents(48)))
+        moved = self.it.quote("KX-1", cents(42), cents(48))
+        self.assertEqual(moved, [Cancel(bid.order)])
+        self.assertEqual(self.it.quote("KX-1", cents(42), cents(48)), [])
+        [new] = placed(self.it.update(bid, OrderState.CANCELED))
+        self.assertEqual((new.side, new.price), (Side.BID, cents(43)))
+        self.assertNotEqual(new.order, bid.order)
+
+    def test_its_own_order_is_not_to_be_bettered(self) -> None:
+        bid, ask = placed(self.it.quote("KX-1", cents(40), cents(48)))
+        self.assertEqual(
+            self.it.quote("KX-1", bid.price, ask.price, size=5),
+            [Cancel(bid.order), Cancel(ask.order)],
+        )
+
+    def test_it_stops_at_its_limit(self) -> None:
+        actions = self.it.quote("KX-1", cents(40), cents(48))
+        for _ in range(4):
+            [bid] = (it for it in placed(actions) if it.side is Side.BID)
+            actions = self.it.fill(bid)
+        self.assertEqual(placed(actions), [])
+        self.assertEqual([side for _, side in self.it.agent.working], [Side.ASK])
+
+    def test_a_gap_cancels_and_a_swap_keeps_the_count(self) -> None:
+        bid, _ = placed(self.it.quote("KX-1", cents(40), cents(48)))
+        self.assertEqual(self.it.gap(), [CancelAll(None)])
+        self.it.fill(bid)
+        self.it.swap()
+        self.assertEqual(self.it.agent.state["fills"], 1)
+
+    def test_parameters_are_checked(self) -> None:
+        for params, why in [
+            ({"size": "0"}, "must be more than 0"),
+            ({"spread": "wide"}, "parameter `spread` = `wide`: not a number"),
+            ({"edge": "1"}, "parameter `edge` is unknown (known: spread, size, limit)"),
+        ]:
+            with self.subTest(params), self.assertRaises(CannotStart) as caught:
+                Harness(Penny, **params).start()
+            self.assertIn(why, str(caught.exception))
+
+
+if __name__ == "__main__":
+    unittest.main()

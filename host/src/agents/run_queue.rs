@@ -1,0 +1,359 @@
+//! [`RunQueue`]: what waits for the worker threads: commands first, then agents with full
+//! mailboxes, each in its turn.
+//!
+//! A slow agent delays no other: a turn that takes long stops counting as a worker's, so that
+//! another thread serves the others meanwhile; and an agent with a slow turn waits for its next ones
+//! among the slow alone, of which no more run at once than there are workers.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::items::Slot;
+use super::worker::Command;
+
+/// The most threads: more slow turns at once delay the others.
+const THREADS_MAX: usize = 64;
+
+/// Turns in a row that must not be slow before a slow agent counts as prompt again.
+const PROMPT_AFTER: u32 = 100;
+
+/// The queue of all worker threads. Its length is bounded by its use: an agent stands in it at
+/// most once, so that none has more turns than another, and has at most three commands under way.
+#[derive(Debug)]
+pub(crate) struct RunQueue {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    commands: VecDeque<Command>,
+    prompt: Class,
+    slow: Class,
+    /// What stands in one of the classes' queues.
+    queued: HashSet<Slot>,
+    /// Who is slow, and how many more turns must not be.
+    slow_slots: HashMap<Slot, u32>,
+    /// Whose turn it is: nobody else touches them.
+    busy: Vec<Slot>,
+    /// Turns that may run at once, of each class.
+    workers: usize,
+    threads: usize,
+    /// Threads that wait, and those among them that were woken.
+    idle: usize,
+    waking: usize,
+    stopped: bool,
+}
+
+/// Agents that are prompt, or slow.
+#[derive(Debug, Default)]
+struct Class {
+    ready: VecDeque<Slot>,
+    running: usize,
+}
+
+/// What a worker does next.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Obey.
+    Command(Command),
+    /// Run this agent.
+    Run(Slot),
+    /// End.
+    Stop,
+}
+
+/// A worker's work on one agent, from [`RunQueue::next`] to [`RunQueue::done`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    slot: Slot,
+    /// It runs among the slow.
+    is_slow: bool,
+    took_long: bool,
+}
+
+impl Default for RunQueue {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+impl RunQueue {
+    /// A queue for this many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        let state = State { workers, threads: workers, ..State::default() };
+        Self { state: Mutex::new(state), work: Condvar::new() }
+    }
+
+    /// An agent has something to do.
+    pub(crate) fn ready(&self, slot: Slot) {
+        let mut state = self.lock();
+        if state.queued.insert(slot) {
+            let class = state.class_of(slot);
+            class.ready.push_back(slot);
+            self.wake(state);
+        }
+    }
+
+    /// A worker is to do this before anything else.
+    pub(crate) fn command(&self, command: Command) {
+        let mut state = self.lock();
+        state.commands.push_back(command);
+        self.wake(state);
+    }
+
+    /// Every thread ends when it has no commands left.
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+        self.work.notify_all();
+    }
+
+    /// The next work, with its turn; waits for it. `relief` is called if one more thread is needed
+    /// now.
+    pub(crate) fn next(&self, relief: impl FnOnce()) -> (Work, Option<Turn>) {
+        let mut state = self.lock();
+        loop {
+            if let Some((work, turn)) = state.take() {
+                let needs_relief = state.count_relief();
+                self.wake(state);
+                if needs_relief {
+                    relief();
+                }
+                return (work, Some(turn));
+            }
+            if state.stopped {
+                return (Work::Stop, None);
+            }
+            state.idle += 1;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+            state.waking = state.waking.saturating_sub(1);
+        }
+    }
+
+    /// A turn takes long. Tells whether one more thread is needed now.
+    pub(crate) fn turned_slow(&self, turn: &mut Turn) -> bool {
+        turn.took_long = true;
+        if std::mem::replace(&mut turn.is_slow, true) {
+            return false;
+        }
+        let mut state = self.lock();
+        state.prompt.running -= 1;
+        state.slow.running += 1;
+        let needs_relief = state.count_relief();
+        self.wake(state);
+        needs_relief
+    }
+
+    /// The thread that was asked for did not come.
+    pub(crate) fn no_relief(&self) {
+        self.lock().threads -= 1;
+    }
+
+    /// The work is done.
+    pub(crate) fn done(&self, turn: Turn) {
+        let mut state = self.lock();
+        state.busy.retain(|busy| *busy != turn.slot);
+        let class = if turn.is_slow { &mut state.slow } else { &mut state.prompt };
+        class.running -= 1;
+        if turn.took_long {
+            state.slow_slots.insert(turn.slot, PROMPT_AFTER);
+        } else if let Some(left) = state.slow_slots.get_mut(&turn.slot) {
+            *left -= 1;
+            if *left == 0 {
+                state.slow_slots.remove(&turn.slot);
+            }
+        }
+    }
+
+    /// An agent is gone for good.
+    pub(crate) fn forget(&self, slot: Slot) {
+        self.lock().slow_slots.remove(&slot);
+    }
+
+    /// Wakes a thread if there is work that may be done now, and one that sleeps: waking costs a
+    /// system call.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        if state.idle > state.waking && state.has_work() {
+            state.waking += 1;
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn class_of(&mut self, slot: Slot) -> &mut Class {
+        if self.slow_slots.contains_key(&slot) { &mut self.slow } else { &mut self.prompt }
+    }
+
+    fn has_work(&self) -> bool {
+        let has = |class: &Class| class.running < self.workers && !class.ready.is_empty();
+        !self.commands.is_empty() || has(&self.prompt) || has(&self.slow)
+    }
+
+    fn take(&mut self) -> Option<(Work, Turn)> {
+        let free = |slot: &Slot, busy: &[Slot]| !busy.contains(slot);
+        let command = self.commands.iter().position(|it| free(&it.slot(), &self.busy));
+        let work = if let Some(command) = command.and_then(|at| self.commands.remove(at)) {
+            Work::Command(command)
+        } else {
+            let class = [&mut self.prompt, &mut self.slow].into_iter().find(|class| {
+                class.running < self.workers && class.ready.iter().any(|it| free(it, &self.busy))
+            })?;
+            let at = class.ready.iter().position(|it| free(it, &self.busy))?;
+            let slot = class.ready.remove(at)?;
+            self.queued.remove(&slot);
+            Work::Run(slot)
+        };
+        let slot = match &work {
+            Work::Command(command) => command.slot(),
+            Work::Run(slot) => *slot,
+            Work::Stop => return None,
+        };
+        self.busy.push(slot);
+        self.class_of(slot).running += 1;
+        let is_slow = self.slow_slots.contains_key(&slot);
+        Some((work, Turn { slot, is_slow, took_long: false }))
+    }
+
+    /// Whether fewer threads serve the prompt than may; if so, counts the one that is to come.
+    fn count_relief(&mut self) -> bool {
+        let needed = self.threads - self.slow.running.min(self.threads) < self.workers
+            && self.threads < THREADS_MAX;
+        self.threads += usize::from(needed);
+        needed
+    }
+}
+
+thread_local! {
+    static ON_SLOW: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+}
+
+/// Has this thread do this whenever a call on it takes long.
+pub(crate) fn on_slow(act: impl Fn() + 'static) {
+    ON_SLOW.set(Some(Box::new(act)));
+}
+
+/// A call on this thread takes long.
+pub(crate) fn call_is_slow() {
+    ON_SLOW.with_borrow(|act| {
+        if let Some(act) = act {
+            act();
+        }
+    });
+}
+
+#[cfg(test)]
+impl RunQueue {
+    /// The agent to be run next, if there is one; its turn is over at once.
+    pub(crate) fn try_next(&self) -> Option<Slot> {
+        let (work, turn) = self.lock().take()?;
+        self.done(turn);
+        match work {
+            Work::Run(slot) => Some(slot),
+            Work::Command(_) | Work::Stop => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(workers: usize, ready: &[u64]) -> RunQueue {
+        let queue = RunQueue::new(workers);
+        ready.iter().for_each(|slot| queue.ready(Slot(*slot)));
+        queue
+    }
+
+    /// Whose turn it is next; None: nobody's.
+    fn take(queue: &RunQueue) -> Option<Turn> {
+        queue.lock().take().map(|(_, turn)| turn)
+    }
+
+    #[test]
+    fn each_has_its_turn_and_nobody_two_at_once() {
+        let queue = queue(2, &[1, 2, 1]);
+        let first = take(&queue).unwrap();
+        queue.ready(Slot(1));
+        assert_eq!([first.slot, take(&queue).unwrap().slot], [Slot(1), Slot(2)]);
+        assert_eq!(take(&queue), None);
+        queue.done(first);
+        assert_eq!(take(&queue).unwrap().slot, Slot(1));
+    }
+
+    #[test]
+    fn no_more_run_at_once_than_there_are_workers() {
+        let queue = queue(1, &[1, 2]);
+        let first = take(&queue).unwrap();
+        assert_eq!(take(&queue), None);
+        queue.done(first);
+        assert_eq!(take(&queue).unwrap().slot, Slot(2));
+    }
+
+    #[test]
+    fn a_turn_that_takes_long_makes_room_and_asks_for_one_thread() {
+        let queue = queue(1, &[1, 2]);
+        let mut first = take(&queue).unwrap();
+        assert!(queue.turned_slow(&mut first));
+        assert!(!queue.turned_slow(&mut first), "once is enough");
+        let second = take(&queue).unwrap();
+        queue.done(second);
+        queue.done(first);
+        // Both threads are there: the next slow turn needs no third.
+        queue.ready(Slot(3));
+        let mut third = take(&queue).unwrap();
+        assert!(!queue.turned_slow(&mut third));
+    }
+
+    #[test]
+    fn the_slow_wait_for_the_slow_alone() {
+        let queue = queue(1, &[1, 2]);
+        for _ in 0..2 {
+            let mut turn = take(&queue).unwrap();
+            queue.turned_slow(&mut turn);
+            queue.done(turn);
+        }
+        [1, 2, 3].into_iter().for_each(|slot| queue.ready(Slot(slot)));
+        let [prompt, slow] = [take(&queue).unwrap(), take(&queue).unwrap()];
+        assert_eq!((prompt.slot, prompt.is_slow), (Slot(3), false));
+        assert_eq!((slow.slot, slow.is_slow), (Slot(1), true));
+        assert_eq!(take(&queue), None, "one slow agent at once is enough");
+        queue.done(prompt);
+        queue.done(slow);
+        assert_eq!(take(&queue).unwrap().slot, Slot(2));
+    }
+
+    #[test]
+    fn who_was_prompt_for_a_while_is_prompt_again() {
+        let queue = queue(1, &[1]);
+        let mut turn = take(&queue).unwrap();
+        queue.turned_slow(&mut turn);
+        queue.done(turn);
+        for _ in 0..PROMPT_AFTER {
+            queue.ready(Slot(1));
+            let turn = take(&queue).unwrap();
+            assert!(turn.is_slow);
+            queue.done(turn);
+        }
+        queue.ready(Slot(1));
+        assert!(!take(&queue).unwrap().is_slow);
+    }
+
+    #[test]
+    fn commands_come_first_and_wait_for_the_turn_of_their_agent() {
+        let queue = queue(2, &[1, 2]);
+        let first = take(&queue).unwrap();
+        queue.command(Command::Resume(Slot(1)));
+        assert_eq!(take(&queue).unwrap().slot, Slot(2));
+        queue.done(first);
+        let (work, _) = queue.lock().take().unwrap();
+        assert!(matches!(work, Work::Command(Command::Resume(Slot(1)))));
+    }
+}
