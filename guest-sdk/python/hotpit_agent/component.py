@@ -55,10 +55,14 @@ log._write = _write
 
 def _fault(error: BaseException) -> NoReturn:
     """Tells the host what happened and where in the author's code, and traps."""
-    for line in "".join(traceback.format_exception(error)).splitlines():
-        log.error(line)
-    place = "" if not (frames := traceback.extract_tb(error.__traceback__)) else frames[-1]
-    at = f", at {place.filename.rsplit('/', 1)[-1]}:{place.lineno} in {place.name}" if place else ""
+    # The innermost frames: an endless recursion has a thousand, and the time is the batch's.
+    frames = traceback.extract_tb(error.__traceback__, limit=-8)
+    for line in traceback.format_list(frames):
+        log.error(line.strip())
+    at = ""
+    if frames:
+        file = frames[-1].filename.rsplit("/", 1)[-1]
+        at = f", at {file}:{frames[-1].lineno} in {frames[-1].name}"
     host_log.panicked(f"{type(error).__name__}: {error}{at}")
     raise error
 

@@ -18,7 +18,7 @@ const EVENTS: usize = 3_000;
 
 pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let mut tell = |name: &str, wasm: Option<(&[u8], &str)>| {
+    let tell = |name: &str, wasm: Option<(&[u8], &str)>| {
         let mut times = runtime.block_on(measure(wasm));
         for percent in [50, 99] {
             let time = micros(percentile(&mut times, percent));

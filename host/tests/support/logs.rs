@@ -1,5 +1,7 @@
 //! What agents log, for tests that ask an agent what it was told.
 
+#![allow(unreachable_pub, reason = "each test that includes this uses its own part")]
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 

@@ -1,5 +1,6 @@
 """An agent in Python that misbehaves as its parameter `mode` says, on the first trade it hears of."""
 
+import encodings.idna  # noqa: F401  (else names could not even be asked for)
 import os
 import random
 import socket
@@ -44,7 +45,7 @@ class Snake(Agent):
         self.recursion(ctx)
 
     def flood(self, ctx: Context) -> None:
-        for order in range(5_000):
+        for order in range(500 if self.state["trades"] == 1 else 0):
             ctx.cancel(order)
 
     def world(self, ctx: Context) -> None:
