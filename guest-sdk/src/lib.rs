@@ -95,6 +95,7 @@ mod agent;
 mod codes;
 mod context;
 mod event;
+mod grid;
 mod host;
 mod ids;
 mod info;
@@ -116,11 +117,12 @@ pub use agent::Agent;
 pub use codes::{GameStatus, GapCause, MarketStatus, OrderState, Outcome};
 pub use context::{Context, OrderBuilder};
 pub use event::{Event, Fill, Game, Gap, Level, MarketChange, OrderUpdate, Quote, Trade};
+pub use grid::{PriceGrid, PriceRange};
 pub use hotpit_units::{Dollars, ParseDecimalError, Price, Quantity, Side, Timestamp};
 pub use ids::{GameId, MarketId, OrderId};
 pub use info::{
-    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, Possession, PriceGrid,
-    PriceRange, Situation, Statistics, Team,
+    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, Possession, Situation,
+    Statistics, Team,
 };
 pub use manifest::{Manifest, Requirement, Subscription};
 pub use market_map::MarketMap;
