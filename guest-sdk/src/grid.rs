@@ -4,6 +4,20 @@ use hotpit_units::Price;
 
 /// A part of a price grid: prices from `start` to `end` are multiples of `step` away from
 /// `start`.
+///
+/// ```
+/// use hotpit_agent::{Price, PriceGrid, PriceRange};
+///
+/// // Cents in the middle, tenths of a cent below 10 cents.
+/// let [tenth, cent] = [Price::from_raw(10), Price::from_cents(1)];
+/// let grid = PriceGrid(vec![
+///     PriceRange { start: Price::ZERO, end: Price::from_cents(10), step: tenth },
+///     PriceRange { start: Price::from_cents(10), end: Price::ONE, step: cent },
+/// ]);
+/// assert_eq!(grid.below(Price::from_cents(10)), Some("0.0990".parse()?));
+/// assert_eq!(grid.above(Price::from_cents(10)), Some("0.1100".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceRange {
     /// The first price.
@@ -31,18 +45,43 @@ pub struct PriceGrid(pub Vec<PriceRange>);
 
 impl PriceGrid {
     /// Whole cents, the grid of most markets.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// let grid = PriceGrid::cents();
+    /// assert_eq!(grid.above(Price::from_cents(98)), Some(Price::from_cents(99)));
+    /// assert_eq!(grid.above(Price::from_cents(99)), None);
+    /// ```
     #[must_use]
     pub fn cents() -> Self {
         Self(vec![PriceRange { start: Price::ZERO, end: Price::ONE, step: Price::from_cents(1) }])
     }
 
     /// Whether an order may have this price. $0 and $1 never are.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// let grid = PriceGrid::cents();
+    /// assert!(grid.contains("0.53".parse()?));
+    /// assert!(!grid.contains("0.535".parse()?));
+    /// assert!(!grid.contains(Price::ONE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn contains(&self, price: Price) -> bool {
         self.floor(price) == Some(price)
     }
 
     /// The highest price of the grid that is not above `price`.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// // A bid is rounded down: it never pays more than it meant to.
+    /// let ideal: Price = "0.5350".parse()?;
+    /// assert_eq!(PriceGrid::cents().floor(ideal), Some(Price::from_cents(53)));
+    /// assert_eq!(PriceGrid::cents().floor(Price::ONE), Some(Price::from_cents(99)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn floor(&self, price: Price) -> Option<Price> {
         let highest = price.raw().min(Price::ONE.raw() - 1);
@@ -55,6 +94,15 @@ impl PriceGrid {
     }
 
     /// The lowest price of the grid that is not below `price`.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// // An ask is rounded up: it never gets less than it meant to.
+    /// let ideal: Price = "0.5350".parse()?;
+    /// assert_eq!(PriceGrid::cents().ceil(ideal), Some(Price::from_cents(54)));
+    /// assert_eq!(PriceGrid::cents().ceil(Price::ONE), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn ceil(&self, price: Price) -> Option<Price> {
         let lowest = price.raw().max(1);
@@ -71,12 +119,26 @@ impl PriceGrid {
     }
 
     /// The highest price of the grid below `price`.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// // The highest bid that does not take an ask at 54 cents:
+    /// let best_ask = Price::from_cents(54);
+    /// assert_eq!(PriceGrid::cents().below(best_ask), Some(Price::from_cents(53)));
+    /// ```
     #[must_use]
     pub fn below(&self, price: Price) -> Option<Price> {
         self.floor(price.checked_sub(Price::from_raw(1))?)
     }
 
     /// The lowest price of the grid above `price`.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Price, PriceGrid};
+    /// // The lowest ask that does not take a bid at 50 cents:
+    /// let best_bid = Price::from_cents(50);
+    /// assert_eq!(PriceGrid::cents().above(best_bid), Some(Price::from_cents(51)));
+    /// ```
     #[must_use]
     pub fn above(&self, price: Price) -> Option<Price> {
         self.ceil(price.checked_add(Price::from_raw(1))?)

@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// [`Context::market`]: crate::Context::market
 /// [`MarketMap`]: crate::MarketMap
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// # use hotpit_agent::{prelude::*, testing::*};
+///
+/// // As a key of what is kept for this run of the host.
+/// let mut last: BTreeMap<MarketId, Price> = BTreeMap::new();
+/// last.insert(MarketId(3), cents(40));
+/// assert_eq!(last.get(&MarketId(3)), Some(&cents(40)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarketId(pub u32);
 
@@ -16,11 +26,48 @@ pub struct MarketId(pub u32);
 /// no serde form, for the reason that [`MarketId`] has none.
 ///
 /// [`Context::game`]: crate::Context::game
+///
+/// ```
+/// # use std::time::Duration;
+/// use std::collections::BTreeMap;
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { #[serde(skip)] scores: BTreeMap<GameId, (u32, u32)> }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+///
+/// fn on_game(&mut self, _: &mut Context, game: &Game) {
+///     self.scores.insert(game.game, (game.home_score, game.away_score));
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
+/// harness.score(2, Duration::from_secs(300), 14, 10);
+/// assert_eq!(harness.agent().scores.values().next(), Some(&(14, 10)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GameId(pub u32);
 
 /// The agent's own number for an order, never used twice by it. Given by
 /// [`OrderBuilder::send`](crate::OrderBuilder::send).
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { bid: Option<OrderId> }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     match self.bid.take() {
+///         Some(bid) => ctx.cancel(bid),
+///         None => self.bid = Some(ctx.buy(quote.market, cents(40), contracts(5)).send()),
+///     }
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+/// harness.swap(); // the number is saved with the agent
+/// assert_eq!(canceled(&harness.quote("KX-1", cents(40), cents(42))), [order]);
+/// ```
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
