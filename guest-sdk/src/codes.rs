@@ -21,7 +21,8 @@ macro_rules! codes {
             ///
             /// ```
             #[doc = concat!("# use hotpit_agent::", stringify!($name), ";")]
-            #[doc = concat!("// A code of a newer host:\nlet new = ", stringify!($name), "::from_code(999);")]
+            /// // A code of a newer host:
+            #[doc = concat!("let new = ", stringify!($name), "::from_code(999);")]
             #[doc = concat!("assert_eq!(new, ", stringify!($name), "::Unrecognized(999));")]
             /// ```
             #[must_use]

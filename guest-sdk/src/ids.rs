@@ -14,10 +14,20 @@ use serde::{Deserialize, Serialize};
 /// use std::collections::BTreeMap;
 /// # use hotpit_agent::{prelude::*, testing::*};
 ///
-/// // As a key of what is kept for this run of the host.
-/// let mut last: BTreeMap<MarketId, Price> = BTreeMap::new();
-/// last.insert(MarketId(3), cents(40));
-/// assert_eq!(last.get(&MarketId(3)), Some(&cents(40)));
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Mine {
+///     #[serde(skip)] // for this run of the host
+///     last: BTreeMap<MarketId, Price>,
+/// }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// #     fn on_trade(&mut self, _: &mut Context, trade: &Trade) {
+/// #         self.last.insert(trade.market, trade.price);
+/// #     }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// harness.trade("KX-1", cents(40), contracts(1), Side::Bid);
+/// assert_eq!(harness.agent().last[&harness.market_id("KX-1")], cents(40));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarketId(pub u32);
@@ -31,14 +41,17 @@ pub struct MarketId(pub u32);
 /// # use std::time::Duration;
 /// use std::collections::BTreeMap;
 /// # use hotpit_agent::{prelude::*, testing::*};
-/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
-/// # struct Mine { #[serde(skip)] scores: BTreeMap<GameId, (u32, u32)> }
+///
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Mine {
+///     #[serde(skip)] // for this run of the host
+///     scores: BTreeMap<GameId, (u32, u32)>,
+/// }
 /// # impl Agent for Mine {
 /// #     type Params = ();
-///
-/// fn on_game(&mut self, _: &mut Context, game: &Game) {
-///     self.scores.insert(game.game, (game.home_score, game.away_score));
-/// }
+/// #     fn on_game(&mut self, _: &mut Context, game: &Game) {
+/// #         self.scores.insert(game.game, (game.home_score, game.away_score));
+/// #     }
 /// # }
 /// # let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
 /// harness.score(2, Duration::from_secs(300), 14, 10);

@@ -249,25 +249,19 @@ pub struct Situation {
 /// # use std::time::Duration;
 /// # use hotpit_agent::{prelude::*, testing::*};
 /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
-/// # struct Mine { turnovers: u32, ball: Option<u8> }
+/// # struct Mine { home_ball: bool }
 /// # impl Agent for Mine {
 /// #     type Params = ();
 /// fn on_game(&mut self, ctx: &mut Context, game: &Game) {
-///     let ball = match ctx.situation(game.game).and_then(|it| it.possession) {
-///         Some(Possession::Home) => Some(1),
-///         Some(Possession::Away) => Some(2),
-///         None => self.ball,
-///     };
-///     self.turnovers += u32::from(self.ball.is_some() && ball != self.ball);
-///     self.ball = ball;
+///     let possession = ctx.situation(game.game).and_then(|situation| situation.possession);
+///     self.home_ball = possession == Some(Possession::Home);
 /// }
 /// # }
 /// # let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
-/// for possession in [Possession::Home, Possession::Away] {
-///     harness.set_situation(Situation { possession: Some(possession), ..Situation::default() });
-///     harness.score(1, Duration::from_secs(800), 0, 0);
-/// }
-/// assert_eq!(harness.agent().turnovers, 1);
+/// let possession = Some(Possession::Home);
+/// harness.set_situation(Situation { possession, ..Situation::default() });
+/// harness.score(1, Duration::from_secs(800), 0, 0);
+/// assert!(harness.agent().home_ball);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Possession {

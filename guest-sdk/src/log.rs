@@ -4,6 +4,24 @@
 //! Lines carry the agent's name; beyond the agent's rate the host counts and drops them. The
 //! macros ask the host whether it wants a level before they format anything. In a native test
 //! lines go to [`Harness::logs`](crate::testing::Harness::logs), and to stderr.
+//!
+//! ```
+//! # use hotpit_agent::{log::Level, prelude::*, testing::*};
+//! # #[derive(Default, serde::Serialize, serde::Deserialize)]
+//! # struct Mine;
+//! # impl Agent for Mine {
+//! #     type Params = ();
+//! fn on_quote(&mut self, _: &mut Context, quote: &Quote) {
+//!     match quote.mid() {
+//!         Some(mid) => debug!("the mid is {mid}"),
+//!         None => warn!("a side is empty"),
+//!     }
+//! }
+//! # }
+//! # let mut harness = Harness::<Mine>::new().market("KX-1");
+//! harness.book("KX-1", &[level(40, 10)], &[]);
+//! assert_eq!(harness.logs(), [(Level::Warn, "a side is empty".into())]);
+//! ```
 
 use std::fmt;
 

@@ -79,7 +79,8 @@ pub trait Parameters: Sized {
     /// impl Parameters for Sizes {
     /// # fn declared() -> Vec<Parameter> {
     /// #     let sized = |name: &str| {
-    /// #         Parameter { name: name.into(), default: Some("1".into()), description: "A size.".into() }
+    /// #         let (name, description) = (name.into(), "A size.".into());
+    /// #         Parameter { name, default: Some("1".into()), description }
     /// #     };
     /// #     vec![sized("first"), sized("most")]
     /// # }

@@ -157,14 +157,14 @@ impl Context {
     /// /// Closes what is held, at the price that is there.
     /// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
     ///     let held = ctx.position(quote.market).quantity;
-    ///     let side = if held.is_positive() { Side::Ask } else { Side::Bid };
-    ///     let facing = if held.is_positive() { quote.bid } else { quote.ask };
-    ///     if let Some(level) = facing && !held.is_zero() {
-    ///         ctx.order(quote.market, side, level.price, held.abs()).immediate_or_cancel().send();
+    ///     let long = held.is_positive();
+    ///     let (side, at) = if long { (Side::Ask, quote.bid) } else { (Side::Bid, quote.ask) };
+    ///     if let Some(at) = at && !held.is_zero() {
+    ///         ctx.order(quote.market, side, at.price, held.abs()).send();
     ///     }
     /// }
     /// # }
-    /// let harness = Harness::<Mine>::new().market("KX-1");
+    /// # let harness = Harness::<Mine>::new().market("KX-1");
     /// let mut harness = harness.holding("KX-1", contracts(-3), cents(50));
     /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0];
     /// assert_eq!((order.side, order.price, order.quantity), (Side::Bid, cents(42), contracts(3)));
@@ -273,9 +273,10 @@ impl Context {
     ///     }
     /// }
     /// # }
-    /// let close_time = Some(Timestamp::from_secs(2_000_000_000));
-    /// let closing = Market { close_time, ..market("KX-1") };
-    /// let mut harness = Harness::<Mine>::new().market_with(closing);
+    /// # let close_time = Some(Timestamp::from_secs(2_000_000_000));
+    /// # let closing = Market { close_time, ..market("KX-1") };
+    /// # let mut harness = Harness::<Mine>::new().market_with(closing);
+    /// // Trading ends at 2,000,000,000 s.
     /// let actions = harness.status("KX-1", MarketStatus::Active);
     /// assert_eq!(actions, [Action::WakeAt(Timestamp::from_secs(1_999_999_940))]);
     /// ```

@@ -13,6 +13,25 @@ use crate::{
 };
 
 /// An order of the agent under test, with what became of it.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Buyer { quotes: u32 }
+/// # impl Agent for Buyer {
+/// #     type Params = ();
+/// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+/// #         self.quotes += 1;
+/// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+/// #     }
+/// # }
+/// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+/// harness.quote("KX-1", cents(40), cents(42));
+/// harness.acknowledge();
+/// let order = &harness.working()[0];
+/// assert_eq!((order.order.price, order.state), (cents(42), OrderState::Resting));
+/// assert!(!order.cancel_wanted);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestOrder {
     /// As the agent placed it.
@@ -27,6 +46,23 @@ pub struct TestOrder {
 
 impl TestOrder {
     /// Still working; zero in a final state.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.fill(order, contracts(2));
+    /// assert_eq!(harness.working()[0].remaining(), contracts(3));
+    /// ```
     #[must_use]
     pub fn remaining(&self) -> Quantity {
         if self.state.is_final() { Quantity::ZERO } else { self.order.quantity - self.filled }

@@ -7,6 +7,20 @@ use crate::runner::Runner;
 impl<A: Agent> Harness<A> {
     /// Starts the agent.
     ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine;
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn configure(&mut self, _: ()) -> Result<(), String> {
+    ///     Err("not today".into())
+    /// }
+    /// # }
+    /// let mut harness = Harness::<Mine>::new();
+    /// assert_eq!(harness.start(), Err("not today".into()));
+    /// ```
+    ///
     /// # Errors
     /// What the agent would tell the operator.
     pub fn start(&mut self) -> Result<(), String> {
@@ -14,6 +28,25 @@ impl<A: Agent> Harness<A> {
     }
 
     /// Starts the agent with saved state, whatever it is.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new();
+    /// // What an earlier version saved still fits:
+    /// harness.start_from(Some(b"0.1.0 0\n{\"quotes\":7}"))?;
+    /// assert_eq!(harness.agent().quotes, 7);
+    /// assert!(harness.start_from(Some(b"noise")).is_err());
+    /// # Ok::<(), String>(())
+    /// ```
     ///
     /// # Errors
     /// What the agent would tell the operator.
@@ -25,6 +58,26 @@ impl<A: Agent> Harness<A> {
 
     /// The agent's state, as the host would save it.
     ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// let saved = harness.save();
+    /// let mut later = Harness::<Buyer>::new();
+    /// later.start_from(Some(&saved))?;
+    /// assert_eq!(later.agent().quotes, 1);
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
     /// # Panics
     /// When the agent was not started.
     #[must_use]
@@ -35,6 +88,23 @@ impl<A: Agent> Harness<A> {
     /// Swaps the agent for a new instance of itself, with its state saved and restored, as when
     /// its file is replaced.
     ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.swap();
+    /// assert_eq!(harness.agent().quotes, 1);
+    /// ```
+    ///
     /// # Panics
     /// When the state does not survive the way.
     pub fn swap(&mut self) {
@@ -44,6 +114,25 @@ impl<A: Agent> Harness<A> {
 
     /// Like [`Harness::swap`], in another run of the host: every market and game has another
     /// handle, and timers are gone.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// let before = harness.market_id("KX-1");
+    /// harness.restart();
+    /// assert_ne!(harness.market_id("KX-1"), before);
+    /// assert_eq!(harness.agent().quotes, 1);
+    /// ```
     ///
     /// # Panics
     /// When the state does not survive the way.

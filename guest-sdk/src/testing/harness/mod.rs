@@ -19,6 +19,28 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Drives an agent. Made with [`Harness::new`] and the methods that give it parameters, markets
 /// and games; the agent starts with the first event, or with [`Harness::start`].
+///
+/// `Buyer`, here and below, buys five contracts at the ask of every quote:
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Buyer { quotes: u32 }
+/// # impl Agent for Buyer {
+/// #     type Params = ();
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     self.quotes += 1;
+///     if let Some(ask) = quote.ask {
+///         ctx.buy(quote.market, ask.price, contracts(5)).send();
+///     }
+/// }
+/// # }
+/// let mut harness = Harness::<Buyer>::new().market("KX-1");
+/// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+/// harness.fill(order, contracts(2));
+/// assert_eq!(harness.position("KX-1").quantity, contracts(2));
+/// assert_eq!(harness.agent().quotes, 1);
+/// ```
 pub struct Harness<A: Agent> {
     world: SharedWorld,
     parameters: Vec<(String, String)>,
@@ -36,6 +58,22 @@ impl<A: Agent> Default for Harness<A> {
 
 impl<A: Agent> Harness<A> {
     /// A harness without markets, on 2026-01-01 at midnight UTC, with a budget of $1,000.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// let harness = Harness::<Buyer>::new().market("KX-1");
+    /// assert_eq!(harness.now(), Timestamp::from_secs(1_767_225_600));
+    /// assert_eq!(harness.position("KX-1").quantity, Quantity::ZERO);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         sink::take();
@@ -53,6 +91,24 @@ impl<A: Agent> Harness<A> {
 
     /// Sends a batch of events. Like every method that sends events, it lets 1 ms pass before, and
     /// gives back what the agent wants.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let (market, ts) = (harness.market_id("KX-1"), harness.now());
+    /// let quote = |ask| Event::Quote(Quote { market, bid: None, ask: Some(level(ask, 10)), ts });
+    /// let orders = placed(&harness.batch(&[quote(42), quote(41)]));
+    /// assert_eq!([orders[0].price, orders[1].price], [cents(42), cents(41)]);
+    /// ```
     ///
     /// # Panics
     /// When the agent does not start.
@@ -74,12 +130,47 @@ impl<A: Agent> Harness<A> {
     }
 
     /// The time of the last batch.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let before = harness.now();
+    /// harness.advance(Duration::from_secs(3));
+    /// assert_eq!(harness.now().since(before), Duration::from_secs(3));
+    /// ```
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
     /// The agent.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.quote("KX-1", cents(40), cents(43));
+    /// assert_eq!(harness.agent().quotes, 2);
+    /// ```
     ///
     /// # Panics
     /// When it was not started.
@@ -90,6 +181,22 @@ impl<A: Agent> Harness<A> {
 
     /// The handle of a market.
     ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1").market("KX-2");
+    /// let orders = placed(&harness.quote("KX-2", cents(40), cents(42)));
+    /// assert_eq!(orders[0].market, harness.market_id("KX-2"));
+    /// ```
+    ///
     /// # Panics
     /// When the harness has no such market.
     #[must_use]
@@ -98,6 +205,24 @@ impl<A: Agent> Harness<A> {
     }
 
     /// The agent's position in a market.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.fill(order, contracts(5));
+    /// let position = harness.position("KX-1");
+    /// assert_eq!((position.quantity, position.average_price), (contracts(5), cents(42)));
+    /// ```
     #[must_use]
     pub fn position(&self, ticker: &str) -> Position {
         let market = self.market_id(ticker);
@@ -106,12 +231,45 @@ impl<A: Agent> Harness<A> {
     }
 
     /// Everything the agent wanted so far.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.quote("KX-1", cents(40), cents(43));
+    /// assert_eq!(placed(harness.actions()).len(), 2);
+    /// ```
     #[must_use]
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 
     /// Everything the agent logged so far.
+    ///
+    /// ```
+    /// # use hotpit_agent::log::Level;
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine;
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_gap(&mut self, _: &mut Context, _: &Gap) {
+    ///     warn!("missed something");
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.gap(None);
+    /// assert_eq!(harness.logs(), [(Level::Warn, "missed something".into())]);
+    /// ```
     #[must_use]
     pub fn logs(&self) -> &[(LogLevel, String)] {
         &self.logs

@@ -9,6 +9,24 @@ use crate::{Action, Agent, Event, Fill, OrderId, OrderState, OrderUpdate, TimeIn
 impl<A: Agent> Harness<A> {
     /// Lets the exchange answer everything that is under way, in one batch: orders rest
     /// (immediate ones are canceled unfilled), and what the agent canceled is canceled.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// assert_eq!(harness.working()[0].state, OrderState::Sent);
+    /// harness.acknowledge();
+    /// assert_eq!(harness.working()[0].state, OrderState::Resting);
+    /// ```
     pub fn acknowledge(&mut self) -> Vec<Action> {
         let mut world = self.world.0.borrow_mut();
         let mut events = Vec::new();
@@ -28,6 +46,26 @@ impl<A: Agent> Harness<A> {
 
     /// Fills an order at its price, in part or in whole: the agent hears of the order, then of the
     /// fill. Resting orders are filled as a maker, others as a taker; there are no fees.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.fill(order, contracts(2));
+    /// assert_eq!(harness.working()[0].remaining(), contracts(3));
+    /// harness.fill(order, contracts(3));
+    /// assert!(harness.working().is_empty());
+    /// assert_eq!(harness.position("KX-1").quantity, contracts(5));
+    /// ```
     ///
     /// # Panics
     /// When the order was never placed, is done, or has not that much left.
@@ -60,16 +98,72 @@ impl<A: Agent> Harness<A> {
     }
 
     /// Has the host's risk manager deny an order.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// let actions = harness.deny(order, "ORDER_RATE: limit=1");
+    /// assert!(actions.is_empty(), "not sent again at once");
+    /// assert!(harness.working().is_empty());
+    /// ```
     pub fn deny(&mut self, order: OrderId, reason: &str) -> Vec<Action> {
         self.order_state(order, OrderState::Denied, reason)
     }
 
     /// Has the exchange refuse an order.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { refused: Vec<String> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     ctx.buy(quote.market, cents(40), contracts(5)).send();
+    /// # }
+    /// fn on_order(&mut self, _: &mut Context, update: &OrderUpdate) {
+    ///     if update.state.is_refused() {
+    ///         self.refused.push(update.reason.clone());
+    ///     }
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.reject(order, "insufficient_balance");
+    /// assert_eq!(harness.agent().refused, ["insufficient_balance"]);
+    /// ```
     pub fn reject(&mut self, order: OrderId, reason: &str) -> Vec<Action> {
         self.order_state(order, OrderState::Rejected, reason)
     }
 
     /// Moves an order to a state and tells the agent.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.order_state(order, OrderState::Canceled, "PostOnlyCrossCancel");
+    /// assert!(harness.working().is_empty());
+    /// ```
     ///
     /// # Panics
     /// When the order was never placed.
@@ -84,6 +178,26 @@ impl<A: Agent> Harness<A> {
 
     /// Moves an order to a state without telling the agent, as if the news were lost.
     ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { updates: u32 }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     ctx.buy(quote.market, cents(40), contracts(5)).send();
+    /// # }
+    /// fn on_order(&mut self, _: &mut Context, _: &OrderUpdate) {
+    ///     self.updates += 1;
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.lose_order(order, OrderState::Canceled);
+    /// assert!(harness.working().is_empty());
+    /// assert_eq!(harness.agent().updates, 0);
+    /// ```
+    ///
     /// # Panics
     /// When the order was never placed.
     pub fn lose_order(&mut self, order: OrderId, state: OrderState) {
@@ -91,6 +205,24 @@ impl<A: Agent> Harness<A> {
     }
 
     /// The agent's orders that may still trade, oldest first.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.quote("KX-1", cents(40), cents(43));
+    /// let prices: Vec<_> = harness.working().iter().map(|order| order.order.price).collect();
+    /// assert_eq!(prices, [cents(42), cents(43)]);
+    /// ```
     #[must_use]
     pub fn working(&self) -> Vec<TestOrder> {
         let world = self.world.0.borrow();
