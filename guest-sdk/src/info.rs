@@ -376,7 +376,7 @@ impl Position {
     }
 }
 
-/// An order of this agent that may still trade.
+/// An order of this agent that may still trade, or whose fills its account does not have yet.
 ///
 /// ```
 /// # use hotpit_agent::{prelude::*, testing::*};

@@ -215,12 +215,12 @@ macro_rules! debug {
 /// # impl Agent for Mine {
 /// #     type Params = ();
 /// fn on_events(&mut self, _: &mut Context, events: &[Event]) {
-///     trace!("{} events", events.len());
+///     trace!("events: {}", events.len());
 /// }
 /// # }
 /// # let mut harness = Harness::<Mine>::new().market("KX-1");
 /// harness.quote("KX-1", cents(40), cents(42));
-/// assert_eq!(harness.logs()[0].1, "1 events");
+/// assert_eq!(harness.logs()[0].1, "events: 1");
 /// ```
 #[macro_export]
 macro_rules! trace {

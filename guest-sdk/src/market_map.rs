@@ -145,14 +145,14 @@ impl<T> MarketMap<T> {
     /// # }
     /// fn on_start(&mut self, ctx: &mut Context, _: bool) {
     ///     self.bids.adopt(ctx);
-    ///     info!("{} markets known from before", self.bids.iter().count());
+    ///     info!("markets known from before: {}", self.bids.iter().count());
     /// }
     /// # }
     /// # let mut harness = Harness::<Mine>::new().market("KX-1");
     /// harness.quote("KX-1", cents(40), cents(42));
     /// harness.restart();
     /// harness.batch(&[]);
-    /// assert_eq!(harness.logs()[1].1, "1 markets known from before");
+    /// assert_eq!(harness.logs()[1].1, "markets known from before: 1");
     /// ```
     pub fn adopt(&mut self, ctx: &Context)
     where

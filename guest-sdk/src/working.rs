@@ -26,8 +26,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// Made by [`OrderBuilder::track`](crate::OrderBuilder::track). It has a serde form and survives
 /// a swap.
 ///
-/// A bid for five contracts at 40 cents, here and in the examples below, sent with
-/// [`OrderBuilder::track`](crate::OrderBuilder::track) and told its news:
+/// `Bidder`, here and below, bids for five contracts at 40 cents:
 ///
 /// ```
 /// # use hotpit_agent::{prelude::*, testing::*};

@@ -288,7 +288,8 @@ impl Context {
         self.host.position(market)
     }
 
-    /// This agent's orders that may still trade. Orders of this very batch, and of one that the
+    /// This agent's orders that may still trade, or that traded and whose fills its account does
+    /// not have yet: those are in a final state. Orders of this very batch, and of one that the
     /// host has not worked off yet, are not among them.
     ///
     /// ```
