@@ -1,6 +1,7 @@
 //! An order with the news of it in every order.
 
 use super::*;
+use crate::event::{Fill, OrderUpdate};
 use crate::testing::{cents, contracts};
 use crate::{MarketId, TimeInForce};
 
