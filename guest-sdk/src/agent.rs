@@ -251,9 +251,9 @@ pub trait Agent: Default + Serialize + DeserializeOwned {
     /// #     *self.quotes.entry(ctx, quote.market) += 1;
     /// # }
     /// /// Forgets markets that are settled.
-    /// fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    /// fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
     ///     if change.status == MarketStatus::Finalized {
-    ///         self.quotes.remove(change.market);
+    ///         self.quotes.forget(ctx, change.market);
     ///     }
     /// }
     /// # }

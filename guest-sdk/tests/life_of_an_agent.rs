@@ -117,6 +117,38 @@ fn state_that_was_not_asked_for_is_saved_again() {
     assert_eq!(harness.agent().per_market.get(harness.market_id("KX-1")), Some(&2));
 }
 
+/// Forgets every market that it is told of, and asked for none before.
+#[derive(Default, Serialize, Deserialize)]
+struct Forgetful {
+    quotes: MarketMap<u32>,
+}
+
+impl Agent for Forgetful {
+    type Params = ();
+
+    fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+        *self.quotes.entry(ctx, quote.market) += 1;
+    }
+
+    fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
+        if let Some(quotes) = self.quotes.forget(ctx, change.market) {
+            info!("{quotes} quotes");
+        }
+    }
+}
+
+#[test]
+fn state_that_was_restored_and_not_asked_for_is_forgotten() {
+    let mut harness = Harness::<Forgetful>::new().market("KX-1").market("KX-2");
+    harness.quote("KX-1", cents(40), cents(42));
+    harness.quote("KX-2", cents(40), cents(42));
+    harness.restart();
+    harness.status("KX-1", MarketStatus::Finalized);
+    assert_eq!(harness.logs(), [(hotpit_agent::log::Level::Info, "1 quotes".into())]);
+    let saved = String::from_utf8(harness.save()).unwrap();
+    assert!(saved.ends_with(r#"{"quotes":{"KX-2":1}}"#), "{saved}");
+}
+
 #[test]
 fn state_that_does_not_fit_refuses_the_start_and_says_why() {
     let mut harness = Harness::<Recorder>::new();
