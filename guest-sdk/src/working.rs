@@ -58,6 +58,9 @@ pub struct Working {
     filled: Quantity,
     /// Filled, as the fills say.
     traded: Quantity,
+    /// Whether it was taken up: what it traded before, its fills need not say.
+    #[serde(default)]
+    adopted: bool,
     resting: bool,
     canceling: bool,
     ended: bool,
@@ -73,6 +76,7 @@ impl Working {
             remaining: order.quantity,
             filled: Quantity::ZERO,
             traded: Quantity::ZERO,
+            adopted: false,
             resting: false,
             canceling: false,
             ended: false,
@@ -80,7 +84,8 @@ impl Working {
         }
     }
 
-    /// Takes up an order that the host knows and this agent has forgotten.
+    /// Takes up an order that the host knows and this agent has forgotten. Its updates count what
+    /// it traded before, its fills do not tell of it: [`Working::check`] says when it is done.
     ///
     /// ```
     /// # use hotpit_agent::{prelude::*, testing::*};
@@ -112,6 +117,7 @@ impl Working {
             remaining: open.remaining,
             filled: Quantity::ZERO,
             traded: Quantity::ZERO,
+            adopted: true,
             resting: matches!(open.state, OrderState::Resting | OrderState::PartlyFilled),
             canceling: false,
             ended: false,

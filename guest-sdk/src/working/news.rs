@@ -82,8 +82,9 @@ impl Working {
     }
 
     /// Asks the host for the order when it was silent for two seconds: an order that the host does
-    /// not have any more is done, and a cancel of one that it still has is sent again. Cheap
-    /// otherwise, so it may be called on every event.
+    /// not have any more is done, and a cancel of one that it still has is sent again. Of an
+    /// adopted order that is over it asks at once. Cheap otherwise, so it may be called on every
+    /// event.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -115,7 +116,9 @@ impl Working {
     /// assert!(harness.agent().bid.is_none());
     /// ```
     pub fn check(&mut self, ctx: &mut Context) {
-        if ctx.now().since(self.heard) < SILENCE {
+        // Which of its fills are to come, its news do not say; the host lists it until none is.
+        let is_unsure = self.adopted && self.remaining.is_zero() && !self.is_done();
+        if !is_unsure && ctx.now().since(self.heard) < SILENCE {
             return;
         }
         self.heard = ctx.now();
