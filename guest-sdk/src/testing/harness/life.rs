@@ -53,6 +53,7 @@ impl<A: Agent> Harness<A> {
     pub fn start_from(&mut self, restored: Option<&[u8]>) -> Result<(), String> {
         let host = Box::new(self.world.clone());
         self.runner = Some(Runner::start(host, "0.0.0", &self.parameters, restored)?);
+        self.world.0.borrow_mut().timers.clear();
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl<A: Agent> Harness<A> {
     }
 
     /// Swaps the agent for a new instance of itself, with its state saved and restored, as when
-    /// its file is replaced.
+    /// its file is replaced. The wake times of the instance before are forgotten.
     ///
     /// ```
     /// # use hotpit_agent::{prelude::*, testing::*};
@@ -112,8 +113,7 @@ impl<A: Agent> Harness<A> {
         self.start_from(Some(&saved)).unwrap_or_else(|error| panic!("the swap failed: {error}"));
     }
 
-    /// Like [`Harness::swap`], in another run of the host: every market and game has another
-    /// handle, and timers are gone.
+    /// Like [`Harness::swap`], in another run of the host: every market and game has another handle.
     ///
     /// ```
     /// # use hotpit_agent::{prelude::*, testing::*};
@@ -138,10 +138,7 @@ impl<A: Agent> Harness<A> {
     /// When the state does not survive the way.
     pub fn restart(&mut self) {
         let saved = self.save();
-        let mut world = self.world.0.borrow_mut();
-        world.renumber();
-        world.timers.clear();
-        drop(world);
+        self.world.0.borrow_mut().renumber();
         self.start_from(Some(&saved)).unwrap_or_else(|error| panic!("the restart failed: {error}"));
     }
 }
