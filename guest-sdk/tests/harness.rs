@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotpit_agent::prelude::*;
-use hotpit_agent::testing::Harness;
+use hotpit_agent::testing::{Harness, cents, contracts, placed};
 use serde::{Deserialize, Serialize};
 
 /// Writes down what it hears of timers, and asks for one as it starts.
@@ -45,4 +45,31 @@ fn a_swap_that_fails_leaves_the_wake_times_to_the_instance_that_goes_on() {
     harness.start_from(Some(b"noise")).unwrap_err();
     harness.advance(Duration::from_secs(9));
     assert_eq!(harness.agent().woken, [first]);
+}
+
+/// Buys five contracts at once, and notes whether its fills took liquidity.
+#[derive(Default, Serialize, Deserialize)]
+struct Taker {
+    took: Vec<bool>,
+}
+
+impl Agent for Taker {
+    type Params = ();
+
+    fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+        ctx.buy(quote.market, cents(42), contracts(5)).immediate_or_cancel().send();
+    }
+
+    fn on_fill(&mut self, _: &mut Context, fill: &Fill) {
+        self.took.push(fill.taker);
+    }
+}
+
+#[test]
+fn every_fill_of_an_order_that_never_rests_takes_liquidity() {
+    let mut harness = Harness::<Taker>::new().market("KX-1");
+    let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    harness.fill(order, contracts(2));
+    harness.fill(order, contracts(3));
+    assert_eq!(harness.agent().took, [true, true]);
 }

@@ -31,8 +31,7 @@ impl<A: Agent> Harness<A> {
         let mut world = self.world.0.borrow_mut();
         let mut events = Vec::new();
         for order in world.orders.values_mut().filter(|order| !order.state.is_final()) {
-            let rests = order.order.time_in_force == TimeInForce::GoodTillCanceled;
-            let state = match (order.cancel_wanted || !rests, order.state) {
+            let state = match (order.cancel_wanted || !may_rest(order), order.state) {
                 (true, _) => OrderState::Canceled,
                 (false, OrderState::Sent) => OrderState::Resting,
                 (false, _) => continue,
@@ -74,7 +73,7 @@ impl<A: Agent> Harness<A> {
         let placed = world.order(order);
         let left = placed.remaining();
         assert!(quantity <= left, "{order:?} has {left} left, not {quantity}");
-        let taker = placed.state == OrderState::Sent;
+        let taker = placed.state == OrderState::Sent || !may_rest(placed);
         placed.filled += quantity;
         placed.state = if quantity == left { OrderState::Filled } else { OrderState::PartlyFilled };
         let update = update(placed, "", self.now);
@@ -228,6 +227,10 @@ impl<A: Agent> Harness<A> {
         let world = self.world.0.borrow();
         world.orders.values().filter(|order| !order.state.is_final()).cloned().collect()
     }
+}
+
+fn may_rest(placed: &TestOrder) -> bool {
+    placed.order.time_in_force == TimeInForce::GoodTillCanceled
 }
 
 fn update(placed: &TestOrder, reason: &str, ts: Timestamp) -> Event {
