@@ -180,6 +180,14 @@ fn parameters_are_the_operators_even_after_a_restore() {
 }
 
 #[test]
+fn a_parameter_that_is_set_again_has_the_last_value() {
+    let usual = Harness::<Recorder>::new().market("KX-1").param("size", "lots");
+    let mut harness = usual.param("size", "3");
+    let actions = harness.trade("KX-1", cents(40), contracts(1), Side::Bid);
+    assert_eq!(placed(&actions)[0].quantity, contracts(3));
+}
+
+#[test]
 fn a_fill_moves_the_position_and_a_cancel_waits_for_its_answer() {
     let mut harness = Harness::<Recorder>::new().market("KX-1").param("size", "4");
     let order = buying(&mut harness);

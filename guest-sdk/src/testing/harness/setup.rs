@@ -7,7 +7,7 @@ use crate::testing::build;
 use crate::{Agent, GameId, GameInfo, GameMarket, Market, MarketId, Outcome};
 
 impl<A: Agent> Harness<A> {
-    /// Sets a parameter, as the operator would.
+    /// Sets a parameter, as the operator would. Set again, it has the last value.
     ///
     /// ```
     /// # use hotpit_agent::{prelude::*, testing::*};
@@ -36,6 +36,7 @@ impl<A: Agent> Harness<A> {
     /// ```
     #[must_use]
     pub fn param(mut self, name: &str, value: &str) -> Self {
+        self.parameters.retain(|(set, _)| set != name);
         self.parameters.push((name.into(), value.into()));
         self
     }
