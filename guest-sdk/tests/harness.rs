@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hotpit_agent::log::Level;
 use hotpit_agent::prelude::*;
 use hotpit_agent::testing::{Harness, cents, contracts, placed};
 use serde::{Deserialize, Serialize};
@@ -72,4 +73,32 @@ fn every_fill_of_an_order_that_never_rests_takes_liquidity() {
     harness.fill(order, contracts(2));
     harness.fill(order, contracts(3));
     assert_eq!(harness.agent().took, [true, true]);
+}
+
+parameters! {
+    /// Of the talker.
+    struct Params {
+        /// Whether it starts.
+        fit: bool = true,
+    }
+}
+
+/// Says how it is configured.
+#[derive(Default, Serialize, Deserialize)]
+struct Talker;
+
+impl Agent for Talker {
+    type Params = Params;
+
+    fn configure(&mut self, params: Params) -> Result<(), String> {
+        info!("fit: {}", params.fit);
+        if params.fit { Ok(()) } else { Err("unfit".into()) }
+    }
+}
+
+#[test]
+fn what_is_logged_at_a_start_is_there_at_once() {
+    let mut harness = Harness::<Talker>::new();
+    harness.start().unwrap();
+    assert_eq!(harness.logs(), [(Level::Info, "fit: true".into())]);
 }

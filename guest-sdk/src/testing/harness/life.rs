@@ -2,6 +2,7 @@
 
 use super::Harness;
 use crate::Agent;
+use crate::log::sink;
 use crate::runner::Runner;
 
 impl<A: Agent> Harness<A> {
@@ -53,6 +54,7 @@ impl<A: Agent> Harness<A> {
     pub fn start_from(&mut self, restored: Option<&[u8]>) -> Result<(), String> {
         let host = Box::new(self.world.clone());
         self.runner = Some(Runner::start(host, "0.0.0", &self.parameters, restored)?);
+        self.logs.extend(sink::take());
         self.world.0.borrow_mut().timers.clear();
         Ok(())
     }
