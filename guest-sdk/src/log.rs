@@ -110,8 +110,11 @@ pub(crate) mod sink {
         LINES.with_borrow_mut(|lines| lines.push((level, message.into())));
     }
 
-    pub(crate) fn take() -> Vec<(Level, String)> {
-        LINES.take()
+    /// The lines of one call: a thread may have more than one harness.
+    pub(crate) fn lines_of<T>(call: impl FnOnce() -> T) -> (T, Vec<(Level, String)>) {
+        let others = LINES.take();
+        let result = call();
+        (result, LINES.replace(others))
     }
 }
 

@@ -102,3 +102,37 @@ fn what_is_logged_at_a_start_is_there_at_once() {
     harness.start().unwrap();
     assert_eq!(harness.logs(), [(Level::Info, "fit: true".into())]);
 }
+
+#[test]
+fn what_is_logged_at_a_start_that_fails_is_there_too() {
+    let mut harness = Harness::<Talker>::new().param("fit", "false");
+    harness.start().unwrap_err();
+    assert_eq!(harness.logs(), [(Level::Info, "fit: false".into())]);
+}
+
+/// Cannot be saved, which the SDK logs.
+#[derive(Default, Deserialize)]
+struct Unsaved;
+
+impl Serialize for Unsaved {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("never"))
+    }
+}
+
+impl Agent for Unsaved {
+    type Params = ();
+}
+
+#[test]
+fn what_is_logged_at_a_save_stays_with_its_harness() {
+    let mut first = Harness::<Unsaved>::new();
+    first.batch(&[]);
+    assert!(first.save().is_empty());
+    let mut second = Harness::<Talker>::new();
+    second.batch(&[]);
+    assert_eq!(second.logs(), [(Level::Info, "fit: true".into())]);
+    first.batch(&[]);
+    let why = "the state cannot be saved, the next start is a fresh one: never";
+    assert_eq!(first.logs(), [(Level::Error, why.into())]);
+}

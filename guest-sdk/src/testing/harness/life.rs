@@ -53,8 +53,10 @@ impl<A: Agent> Harness<A> {
     /// What the agent would tell the operator.
     pub fn start_from(&mut self, restored: Option<&[u8]>) -> Result<(), String> {
         let host = Box::new(self.world.clone());
-        self.runner = Some(Runner::start(host, "0.0.0", &self.parameters, restored)?);
-        self.logs.extend(sink::take());
+        let start = || Runner::start(host, "0.0.0", &self.parameters, restored);
+        let (started, lines) = sink::lines_of(start);
+        self.keep(lines);
+        self.runner = Some(started?);
         self.world.0.borrow_mut().timers.clear();
         Ok(())
     }
@@ -85,7 +87,11 @@ impl<A: Agent> Harness<A> {
     /// When the agent was not started.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        self.runner.as_ref().map_or_else(|| panic!("the agent was not started"), Runner::save)
+        let runner = self.runner.as_ref();
+        let save = || runner.map_or_else(|| panic!("the agent was not started"), Runner::save);
+        let (saved, lines) = sink::lines_of(save);
+        self.lines_of_saves.borrow_mut().extend(lines);
+        saved
     }
 
     /// Swaps the agent for a new instance of itself, with its state saved and restored, as when

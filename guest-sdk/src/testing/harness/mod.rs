@@ -5,6 +5,7 @@ mod life;
 mod orders;
 mod setup;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use hotpit_units::{Dollars, Timestamp};
@@ -48,6 +49,8 @@ pub struct Harness<A: Agent> {
     now: Timestamp,
     actions: Vec<Action>,
     logs: Vec<(LogLevel, String)>,
+    /// Not among the logs yet: a save leaves the harness as it is.
+    lines_of_saves: RefCell<Vec<(LogLevel, String)>>,
 }
 
 impl<A: Agent> Default for Harness<A> {
@@ -76,7 +79,6 @@ impl<A: Agent> Harness<A> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        sink::take();
         let world = SharedWorld::default();
         world.0.borrow_mut().budget = Dollars::from_dollars(1_000);
         Self {
@@ -86,6 +88,7 @@ impl<A: Agent> Harness<A> {
             now: Timestamp::from_secs(1_767_225_600),
             actions: Vec::new(),
             logs: Vec::new(),
+            lines_of_saves: RefCell::default(),
         }
     }
 
@@ -118,11 +121,17 @@ impl<A: Agent> Harness<A> {
         }
         self.now = self.now + BATCH_INTERVAL;
         let runner = self.runner.as_mut();
-        let actions = runner.map(|runner| runner.on_events(self.now, events)).unwrap_or_default();
-        self.logs.extend(sink::take());
+        let call = || runner.map(|runner| runner.on_events(self.now, events)).unwrap_or_default();
+        let (actions, lines) = sink::lines_of(call);
+        self.keep(lines);
         self.world.0.borrow_mut().note(&actions);
         self.actions.extend(&actions);
         actions
+    }
+
+    fn keep(&mut self, lines: Vec<(LogLevel, String)>) {
+        self.logs.append(self.lines_of_saves.get_mut());
+        self.logs.extend(lines);
     }
 
     fn event(&mut self, event: Event) -> Vec<Action> {
