@@ -136,3 +136,48 @@ fn what_is_logged_at_a_save_stays_with_its_harness() {
     let why = "the state cannot be saved, the next start is a fresh one: never";
     assert_eq!(first.logs(), [(Level::Error, why.into())]);
 }
+
+/// Trades what others trade, too.
+#[derive(Default, Serialize, Deserialize)]
+struct Follower;
+
+impl Agent for Follower {
+    type Params = ();
+
+    fn on_trade(&mut self, ctx: &mut Context, trade: &Trade) {
+        ctx.order(trade.market, trade.taker, trade.price, trade.quantity).send();
+    }
+}
+
+fn trades(trades: &[(Side, u32, i64)]) -> Position {
+    let mut harness = Harness::<Follower>::new().market("KX-1");
+    for &(side, price, quantity) in trades {
+        let (price, quantity) = (Price::from_raw(price), Quantity::from_raw(quantity));
+        let order = placed(&harness.trade("KX-1", price, quantity, side))[0].order;
+        harness.fill(order, quantity);
+    }
+    harness.position("KX-1")
+}
+
+#[test]
+fn positions_are_averaged_closed_and_turned() {
+    use Side::{Ask, Bid};
+    // trades, then quantity, average price, realized (1e-6 dollars), as the host has them
+    type Case = (&'static [(Side, u32, i64)], i64, u32, i64);
+    let cases: [Case; 7] = [
+        (&[(Bid, 4_000, 100), (Bid, 6_000, 100)], 200, 5_000, 0),
+        (&[(Bid, 4_000, 200), (Ask, 5_000, 100)], 100, 4_000, 100_000),
+        (&[(Bid, 4_000, 100), (Ask, 5_000, 300)], -200, 5_000, 100_000),
+        (&[(Ask, 6_000, 100), (Bid, 5_000, 100)], 0, 0, 100_000),
+        (&[(Ask, 6_000, 100), (Bid, 7_000, 200)], 100, 7_000, -100_000),
+        // To the nearest, and the part that is closed takes its share of the cost.
+        (&[(Bid, 4_000, 100), (Bid, 4_100, 200)], 300, 4_067, 0),
+        (&[(Bid, 4_000, 100), (Bid, 4_100, 200), (Ask, 5_000, 100)], 200, 4_067, 93_334),
+    ];
+    for (made, quantity, average, realized) in cases {
+        let position = trades(made);
+        assert_eq!(position.quantity.raw(), quantity, "{made:?}");
+        assert_eq!(position.average_price.raw(), average, "{made:?}");
+        assert_eq!(position.realized.raw(), realized, "{made:?}");
+    }
+}

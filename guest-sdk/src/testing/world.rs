@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
+use super::holding::Holding;
 use crate::host::Host;
 use crate::{
     Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
@@ -78,7 +79,7 @@ pub(super) struct World {
     pub(super) statistics: BTreeMap<MarketId, Statistics>,
     pub(super) games: BTreeMap<GameId, GameInfo>,
     pub(super) situations: BTreeMap<GameId, Situation>,
-    pub(super) positions: BTreeMap<MarketId, Position>,
+    pub(super) holdings: BTreeMap<MarketId, Holding>,
     pub(super) orders: BTreeMap<OrderId, TestOrder>,
     pub(super) timers: BTreeSet<Timestamp>,
     pub(super) budget: Dollars,
@@ -128,25 +129,12 @@ impl World {
         working.filter(|order| which(order)).for_each(|order| order.cancel_wanted = true);
     }
 
-    /// Moves a position by a fill, with the average price and realized profit of the contract.
     pub(super) fn trade(&mut self, market: MarketId, side: Side, price: Price, quantity: Quantity) {
-        let position = self.positions.entry(market).or_insert(Position::flat(market));
-        let signed = if side == Side::Bid { quantity } else { -quantity };
-        let before = position.quantity;
-        let closes = before.raw().signum() * signed.raw().signum() < 0;
-        if closes {
-            let closed = before.abs().min(quantity);
-            let gained = price * closed - position.average_price * closed;
-            position.realized += if before.is_positive() { gained } else { -gained };
-            if quantity > before.abs() {
-                position.average_price = price;
-            }
-        } else {
-            let cost = position.average_price * before.abs() + price * quantity;
-            let average = cost.raw() / (before.abs() + quantity).raw().max(1);
-            position.average_price = Price::from_raw(u32::try_from(average).unwrap_or(u32::MAX));
-        }
-        position.quantity = before + signed;
+        self.holdings.entry(market).or_default().trade(side, price, quantity);
+    }
+
+    pub(super) fn position(&self, market: MarketId) -> Position {
+        self.holdings.get(&market).copied().unwrap_or_default().position(market)
     }
 
     /// Gives every market and game another handle, as another run of the host would.
@@ -164,9 +152,9 @@ impl World {
             .into_iter()
             .map(|(id, statistics)| (other(id), statistics))
             .collect();
-        self.positions = std::mem::take(&mut self.positions)
+        self.holdings = std::mem::take(&mut self.holdings)
             .into_iter()
-            .map(|(id, position)| (other(id), Position { market: other(id), ..position }))
+            .map(|(id, holding)| (other(id), holding))
             .collect();
         for order in self.orders.values_mut() {
             order.order.market = other(order.order.market);
@@ -231,8 +219,7 @@ impl Host for SharedWorld {
     }
 
     fn position(&self, market: MarketId) -> Position {
-        let world = self.0.borrow();
-        world.positions.get(&market).copied().unwrap_or(Position::flat(market))
+        self.0.borrow().position(market)
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {

@@ -235,8 +235,7 @@ impl<A: Agent> Harness<A> {
     #[must_use]
     pub fn position(&self, ticker: &str) -> Position {
         let market = self.market_id(ticker);
-        let world = self.world.0.borrow();
-        world.positions.get(&market).copied().unwrap_or(Position::flat(market))
+        self.world.0.borrow().position(market)
     }
 
     /// Everything the agent wanted so far.

@@ -79,8 +79,7 @@ impl<A: Agent> Harness<A> {
         let update = update(placed, "", self.now);
         let new = placed.order;
         world.trade(new.market, new.side, new.price, quantity);
-        let position =
-            world.positions.get(&new.market).map_or(Quantity::ZERO, |held| held.quantity);
+        let position = world.position(new.market).quantity;
         drop(world);
         let fill = Fill {
             order,
