@@ -48,6 +48,43 @@ fn a_swap_that_fails_leaves_the_wake_times_to_the_instance_that_goes_on() {
     assert_eq!(harness.agent().woken, [first]);
 }
 
+/// Asks for the same time, which is past, again and again.
+#[derive(Default, Serialize, Deserialize)]
+struct Restless {
+    woken: Vec<Timestamp>,
+}
+
+impl Agent for Restless {
+    type Params = ();
+
+    fn on_start(&mut self, ctx: &mut Context, _: bool) {
+        ctx.wake_at(Timestamp::EPOCH);
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context, due: Timestamp) {
+        assert_eq!(due, Timestamp::EPOCH);
+        self.woken.push(ctx.now());
+        ctx.wake_at(due);
+        ctx.wake_at(due);
+    }
+}
+
+#[test]
+fn a_wake_time_that_is_past_comes_a_millisecond_later() {
+    let mut harness = Harness::<Restless>::new();
+    harness.batch(&[]);
+    let asked = harness.now();
+    harness.advance(Duration::from_micros(999));
+    assert!(harness.agent().woken.is_empty(), "not before a later batch");
+    harness.advance(Duration::from_micros(9_001));
+    let mut before = asked;
+    for &woken in &harness.agent().woken {
+        assert!(woken.since(before) >= Duration::from_millis(1));
+        before = woken;
+    }
+    assert_ne!(before, asked, "it was woken");
+}
+
 /// Buys five contracts at once, and notes whether its fills took liquidity.
 #[derive(Default, Serialize, Deserialize)]
 struct Taker {

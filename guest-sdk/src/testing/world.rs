@@ -1,8 +1,9 @@
 //! [`World`]: what a test's agent can look up, and what became of what it wanted.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
@@ -12,6 +13,9 @@ use crate::{
     Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
     OrderState, Position, Situation, Statistics,
 };
+
+/// How long after it was asked for a wake time comes due at the earliest, as with the host.
+const WAKE_DELAY: Duration = Duration::from_millis(1);
 
 /// An order of the agent under test, with what became of it.
 ///
@@ -81,7 +85,8 @@ pub(super) struct World {
     pub(super) situations: BTreeMap<GameId, Situation>,
     pub(super) holdings: BTreeMap<MarketId, Holding>,
     pub(super) orders: BTreeMap<OrderId, TestOrder>,
-    pub(super) timers: BTreeSet<Timestamp>,
+    /// When each wake time that was asked for comes due.
+    pub(super) timers: BTreeMap<Timestamp, Timestamp>,
     pub(super) budget: Dollars,
 }
 
@@ -95,11 +100,11 @@ impl World {
         self.orders.get_mut(&order).unwrap_or_else(|| panic!("{order:?} was never placed"))
     }
 
-    /// Takes note of what the agent wants.
+    /// Takes note of what the agent wants after a batch.
     ///
     /// # Panics
     /// When an order number is used twice: a host would deny the order.
-    pub(super) fn note(&mut self, actions: &[Action]) {
+    pub(super) fn note(&mut self, now: Timestamp, actions: &[Action]) {
         for action in actions {
             match action {
                 Action::Place(order) => {
@@ -118,10 +123,21 @@ impl World {
                     self.want_canceled(|placed| placed.order.market == *market);
                 }
                 Action::WakeAt(at) => {
-                    self.timers.insert(*at);
+                    let due = (*at).max(now + WAKE_DELAY);
+                    self.timers.entry(*at).or_insert(due);
                 }
             }
         }
+    }
+
+    /// Takes out the timer that comes due first, if it does by `end`: the time that was asked for,
+    /// and when it comes due.
+    pub(super) fn take_timer(&mut self, end: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let first = self.timers.iter().min_by_key(|(_, due)| **due);
+        let (asked, due) =
+            first.map(|(asked, due)| (*asked, *due)).filter(|(_, due)| *due <= end)?;
+        self.timers.remove(&asked);
+        Some((asked, due))
     }
 
     fn want_canceled(&mut self, which: impl Fn(&TestOrder) -> bool) {

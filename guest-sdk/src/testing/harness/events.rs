@@ -282,7 +282,8 @@ impl<A: Agent> Harness<A> {
         self.event(Event::Gap(Gap { market, cause: GapCause::StreamBroke, dropped: 0 }))
     }
 
-    /// Lets time pass. Timers that come due are sent, each at its time.
+    /// Lets time pass. Timers that come due are sent, each at its time; one that was asked for a
+    /// time in the past, 1 ms after that.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -308,11 +309,10 @@ impl<A: Agent> Harness<A> {
         let end = self.now + time;
         let mut actions = Vec::new();
         loop {
-            let due = self.world.0.borrow().timers.first().copied().filter(|due| *due <= end);
-            let Some(due) = due else { break };
-            self.world.0.borrow_mut().timers.remove(&due);
+            let timer = self.world.0.borrow_mut().take_timer(end);
+            let Some((asked, due)) = timer else { break };
             self.now = self.now.max(due);
-            actions.extend(self.event(Event::Timer(due)));
+            actions.extend(self.event(Event::Timer(asked)));
         }
         self.now = self.now.max(end);
         actions

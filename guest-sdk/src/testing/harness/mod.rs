@@ -124,7 +124,7 @@ impl<A: Agent> Harness<A> {
         let call = || runner.map(|runner| runner.on_events(self.now, events)).unwrap_or_default();
         let (actions, lines) = sink::lines_of(call);
         self.keep(lines);
-        self.world.0.borrow_mut().note(&actions);
+        self.world.0.borrow_mut().note(self.now, &actions);
         self.actions.extend(&actions);
         actions
     }
