@@ -213,9 +213,8 @@ pub struct Trade {
 /// }
 /// # }
 /// # let mut harness = Harness::<Mine>::new().market("KX-1");
-/// let (market, ts) = (harness.market_id("KX-1"), harness.now());
-/// let (status, settlement) = (MarketStatus::Determined, Some(Price::ONE));
-/// harness.batch(&[Event::Market(MarketChange { market, status, settlement, ts })]);
+/// harness.set_settlement("KX-1", Price::ONE);
+/// harness.status("KX-1", MarketStatus::Determined);
 /// assert_eq!(harness.agent().paid, Some(Price::ONE));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -218,3 +218,29 @@ fn positions_are_averaged_closed_and_turned() {
         assert_eq!(position.realized.raw(), realized, "{made:?}");
     }
 }
+
+/// Writes down what its market pays.
+#[derive(Default, Serialize, Deserialize)]
+struct Winner {
+    pays: Vec<Option<Price>>,
+}
+
+impl Agent for Winner {
+    type Params = ();
+
+    fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+        self.pays.push(change.settlement);
+    }
+}
+
+#[test]
+fn every_status_carries_the_settlement_from_when_it_is_known() {
+    let mut harness = Harness::<Winner>::new().market("KX-1").market("KX-2");
+    harness.status("KX-1", MarketStatus::Closed);
+    harness.set_settlement("KX-1", Price::ONE);
+    harness.status("KX-1", MarketStatus::Determined);
+    harness.status("KX-2", MarketStatus::Closed);
+    harness.restart();
+    harness.status("KX-1", MarketStatus::Finalized);
+    assert_eq!(harness.agent().pays, [None, Some(Price::ONE), None, Some(Price::ONE)]);
+}

@@ -81,6 +81,7 @@ pub(super) struct World {
     pub(super) markets: BTreeMap<MarketId, Market>,
     pub(super) books: BTreeMap<MarketId, OrderBook>,
     pub(super) statistics: BTreeMap<MarketId, Statistics>,
+    pub(super) settlements: BTreeMap<MarketId, Price>,
     pub(super) games: BTreeMap<GameId, GameInfo>,
     pub(super) situations: BTreeMap<GameId, Situation>,
     pub(super) holdings: BTreeMap<MarketId, Holding>,
@@ -167,6 +168,10 @@ impl World {
         self.statistics = std::mem::take(&mut self.statistics)
             .into_iter()
             .map(|(id, statistics)| (other(id), statistics))
+            .collect();
+        self.settlements = std::mem::take(&mut self.settlements)
+            .into_iter()
+            .map(|(id, settlement)| (other(id), settlement))
             .collect();
         self.holdings = std::mem::take(&mut self.holdings)
             .into_iter()

@@ -139,6 +139,28 @@ impl<A: Agent> Harness<A> {
         self.event(Event::Trade(Trade { market, price, quantity, taker, ts: self.now }))
     }
 
+    /// Sets what one YES contract of a market pays; its next status tells the agent.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { won: bool }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    ///     self.won = change.settlement == Some(Price::ONE);
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.set_settlement("KX-1", Price::ONE);
+    /// harness.status("KX-1", MarketStatus::Determined);
+    /// assert!(harness.agent().won);
+    /// ```
+    pub fn set_settlement(&mut self, ticker: &str, pays: Price) {
+        let market = self.market_id(ticker);
+        self.world.0.borrow_mut().settlements.insert(market, pays);
+    }
+
     /// Changes the status of a market and tells the agent.
     ///
     /// ```
@@ -159,10 +181,13 @@ impl<A: Agent> Harness<A> {
     /// ```
     pub fn status(&mut self, ticker: &str, status: MarketStatus) -> Vec<Action> {
         let market = self.market_id(ticker);
-        if let Some(known) = self.world.0.borrow_mut().markets.get_mut(&market) {
+        let mut world = self.world.0.borrow_mut();
+        if let Some(known) = world.markets.get_mut(&market) {
             known.status = status;
         }
-        self.event(Event::Market(MarketChange { market, status, settlement: None, ts: self.now }))
+        let settlement = world.settlements.get(&market).copied();
+        drop(world);
+        self.event(Event::Market(MarketChange { market, status, settlement, ts: self.now }))
     }
 
     /// Tells the agent the state of the game that was added first: period, what is left of it,
