@@ -6,6 +6,20 @@ use hotpit_units::{Price, Quantity, Side, Timestamp};
 use crate::ids::{MarketId, OrderId};
 
 /// What an agent wants. [`Context`](crate::Context) collects them; tests compare them.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_gap(&mut self, ctx: &mut Context, _: &Gap) {
+///     ctx.cancel_all();
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// assert_eq!(harness.gap(None), [Action::CancelAll(None)]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Place an order.
@@ -19,6 +33,25 @@ pub enum Action {
 }
 
 /// How long an order works.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+/// let one = Quantity::from_contracts(1);
+/// ctx.buy(quote.market, Price::from_cents(40), one).send();
+/// ctx.buy(quote.market, Price::from_cents(42), one).immediate_or_cancel().send();
+/// # }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// # let orders = placed(&harness.quote("KX-1", cents(40), cents(42)));
+/// // What a test sees of them:
+/// assert_eq!(orders[0].time_in_force, TimeInForce::GoodTillCanceled);
+/// assert_eq!(orders[1].time_in_force, TimeInForce::ImmediateOrCancel);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeInForce {
     /// Until it is filled or canceled.
@@ -30,6 +63,23 @@ pub enum TimeInForce {
 }
 
 /// An order intent: it becomes an order when the host's risk manager approves it.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     let five = Quantity::from_contracts(5);
+///     ctx.sell(quote.market, Price::from_cents(60), five).post_only().send();
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0];
+/// assert_eq!((order.side, order.price, order.quantity), (Side::Ask, cents(60), contracts(5)));
+/// assert!(order.post_only);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewOrder {
     /// The agent's number for it.

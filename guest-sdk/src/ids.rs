@@ -9,6 +9,26 @@ use serde::{Deserialize, Serialize};
 ///
 /// [`Context::market`]: crate::Context::market
 /// [`MarketMap`]: crate::MarketMap
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// # use hotpit_agent::{prelude::*, testing::*};
+///
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Mine {
+///     #[serde(skip)] // for this run of the host
+///     last: BTreeMap<MarketId, Price>,
+/// }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// #     fn on_trade(&mut self, _: &mut Context, trade: &Trade) {
+/// #         self.last.insert(trade.market, trade.price);
+/// #     }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// harness.trade("KX-1", cents(40), contracts(1), Side::Bid);
+/// assert_eq!(harness.agent().last[&harness.market_id("KX-1")], cents(40));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarketId(pub u32);
 
@@ -16,11 +36,51 @@ pub struct MarketId(pub u32);
 /// no serde form, for the reason that [`MarketId`] has none.
 ///
 /// [`Context::game`]: crate::Context::game
+///
+/// ```
+/// # use std::time::Duration;
+/// use std::collections::BTreeMap;
+/// # use hotpit_agent::{prelude::*, testing::*};
+///
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Mine {
+///     #[serde(skip)] // for this run of the host
+///     scores: BTreeMap<GameId, (u32, u32)>,
+/// }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// #     fn on_game(&mut self, _: &mut Context, game: &Game) {
+/// #         self.scores.insert(game.game, (game.home_score, game.away_score));
+/// #     }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
+/// harness.score(2, Duration::from_secs(300), 14, 10);
+/// assert_eq!(harness.agent().scores.values().next(), Some(&(14, 10)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GameId(pub u32);
 
 /// The agent's own number for an order, never used twice by it. Given by
 /// [`OrderBuilder::send`](crate::OrderBuilder::send).
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { bid: Option<OrderId> }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     match self.bid.take() {
+///         Some(bid) => ctx.cancel(bid),
+///         None => self.bid = Some(ctx.buy(quote.market, cents(40), contracts(5)).send()),
+///     }
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+/// harness.swap(); // the number is saved with the agent
+/// assert_eq!(canceled(&harness.quote("KX-1", cents(40), cents(42))), [order]);
+/// ```
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

@@ -4,9 +4,28 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use crate::codes::{MarketStatus, OrderState, Outcome};
 use crate::event::{Level, mid};
+use crate::grid::PriceGrid;
 use crate::ids::{GameId, MarketId, OrderId};
 
 /// What is known of a market.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { closes: Option<Timestamp> }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
+///     let Some(market) = ctx.market(change.market) else { return };
+///     self.closes = market.close_time;
+///     info!("{}: {} is {:?}", market.title, market.yes_title, market.status);
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// harness.status("KX-1", MarketStatus::Active);
+/// assert_eq!(harness.logs()[0].1, "What becomes of KX-1?: KX-1 is Active");
+/// # assert_eq!(harness.agent().closes, None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Market {
     /// The handle.
@@ -29,88 +48,20 @@ pub struct Market {
     pub close_time: Option<Timestamp>,
 }
 
-/// A part of a price grid: prices from `start` to `end` are multiples of `step` away from
-/// `start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PriceRange {
-    /// The first price.
-    pub start: Price,
-    /// The last price.
-    pub end: Price,
-    /// The distance between two prices.
-    pub step: Price,
-}
-
-/// The prices an order may have in a market.
-///
-/// ```
-/// use hotpit_agent::{Price, PriceGrid};
-///
-/// let grid = PriceGrid::cents();
-/// let price: Price = "0.5350".parse()?;
-/// assert_eq!(grid.floor(price), Some(Price::from_cents(53)));
-/// assert_eq!(grid.ceil(price), Some(Price::from_cents(54)));
-/// assert_eq!(grid.below(Price::from_cents(1)), None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PriceGrid(pub Vec<PriceRange>);
-
-impl PriceGrid {
-    /// Whole cents, the grid of most markets.
-    #[must_use]
-    pub fn cents() -> Self {
-        Self(vec![PriceRange { start: Price::ZERO, end: Price::ONE, step: Price::from_cents(1) }])
-    }
-
-    /// Whether an order may have this price. $0 and $1 never are.
-    #[must_use]
-    pub fn contains(&self, price: Price) -> bool {
-        self.floor(price) == Some(price)
-    }
-
-    /// The highest price of the grid that is not above `price`.
-    #[must_use]
-    pub fn floor(&self, price: Price) -> Option<Price> {
-        let highest = price.raw().min(Price::ONE.raw() - 1);
-        let in_range = |range: &PriceRange| {
-            let up_to = highest.min(range.end.raw());
-            let steps = up_to.checked_sub(range.start.raw())?.checked_div(range.step.raw())?;
-            Some(range.start.raw() + steps * range.step.raw()).filter(|raw| *raw > 0)
-        };
-        self.0.iter().filter_map(in_range).max().map(Price::from_raw)
-    }
-
-    /// The lowest price of the grid that is not below `price`.
-    #[must_use]
-    pub fn ceil(&self, price: Price) -> Option<Price> {
-        let lowest = price.raw().max(1);
-        let in_range = |range: &PriceRange| {
-            let from = lowest.max(range.start.raw());
-            if range.step == Price::ZERO {
-                return None;
-            }
-            let steps = (from - range.start.raw()).div_ceil(range.step.raw());
-            let raw = range.start.raw().checked_add(steps.checked_mul(range.step.raw())?)?;
-            (raw <= range.end.raw() && raw < Price::ONE.raw()).then_some(raw)
-        };
-        self.0.iter().filter_map(in_range).min().map(Price::from_raw)
-    }
-
-    /// The highest price of the grid below `price`.
-    #[must_use]
-    pub fn below(&self, price: Price) -> Option<Price> {
-        self.floor(price.checked_sub(Price::from_raw(1))?)
-    }
-
-    /// The lowest price of the grid above `price`.
-    #[must_use]
-    pub fn above(&self, price: Price) -> Option<Price> {
-        self.ceil(price.checked_add(Price::from_raw(1))?)
-    }
-}
-
 /// The levels of a book, best first, as they were when it was asked for.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// /// What can be bought up to a price.
+/// fn offered(book: &OrderBook, limit: Price) -> Quantity {
+///     let within = book.asks.iter().take_while(|level| level.price <= limit);
+///     within.map(|level| level.quantity).sum()
+/// }
+///
+/// let asks = vec![level(42, 10), level(43, 20), level(44, 30)];
+/// let book = OrderBook { bids: vec![], asks, synced: true };
+/// assert_eq!(offered(&book, cents(43)), contracts(30));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderBook {
     /// Who buys YES.
@@ -123,6 +74,19 @@ pub struct OrderBook {
 
 impl OrderBook {
     /// The levels of a side, best first.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// /// What is offered at the best two prices of a side.
+    /// fn depth(book: &OrderBook, side: Side) -> Quantity {
+    ///     book.levels(side).iter().take(2).map(|level| level.quantity).sum()
+    /// }
+    ///
+    /// let asks = vec![level(42, 10), level(43, 20), level(44, 30)];
+    /// let book = OrderBook { bids: vec![level(40, 7)], asks, synced: true };
+    /// assert_eq!(depth(&book, Side::Bid), contracts(7));
+    /// assert_eq!(depth(&book, Side::Ask), contracts(30));
+    /// ```
     #[must_use]
     pub fn levels(&self, side: Side) -> &[Level] {
         match side {
@@ -132,12 +96,27 @@ impl OrderBook {
     }
 
     /// The best level of a side.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// let book = OrderBook { bids: vec![level(40, 7), level(39, 5)], asks: vec![], synced: true };
+    /// assert_eq!(book.best(Side::Bid), Some(level(40, 7)));
+    /// assert_eq!(book.best(Side::Ask), None);
+    /// ```
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
         self.levels(side).first().copied()
     }
 
     /// The price halfway between the best bid and the best ask, rounded down to 1e-4 dollars.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// let book = OrderBook { bids: vec![level(40, 7)], asks: vec![level(43, 9)], synced: true };
+    /// assert_eq!(book.mid(), Some("0.4150".parse()?));
+    /// assert_eq!(OrderBook::default().mid(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn mid(&self) -> Option<Price> {
         mid(self.best(Side::Bid), self.best(Side::Ask))
@@ -145,6 +124,27 @@ impl OrderBook {
 }
 
 /// The numbers of a market's trading, as the exchange told them last.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// /// Bids where a thousand contracts are held.
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     let Some(statistics) = ctx.statistics(quote.market) else { return };
+///     if statistics.open_interest >= Quantity::from_contracts(1_000) {
+///         ctx.buy(quote.market, Price::from_cents(40), Quantity::from_contracts(1)).send();
+///     }
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// # let (volume, ts) = (contracts(5_000), harness.now());
+/// let statistics = Statistics { last_price: None, volume, open_interest: contracts(1_200), ts };
+/// harness.set_statistics("KX-1", statistics);
+/// assert_eq!(harness.quote("KX-1", cents(40), cents(42)).len(), 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statistics {
     /// The price of the last trade; none: there was none.
@@ -158,6 +158,24 @@ pub struct Statistics {
 }
 
 /// What is known of a game, its state apart.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { left_ms: u32 }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_game(&mut self, ctx: &mut Context, game: &Game) {
+///     let Some(info) = ctx.game(game.game) else { return };
+///     let to_come = u32::from(info.periods.saturating_sub(game.period)) * info.period_ms;
+///     self.left_ms = to_come + game.clock_ms;
+/// }
+/// # }
+/// let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
+/// harness.score(2, Duration::from_secs(60), 7, 3);
+/// assert_eq!(harness.agent().left_ms, (60 + 2 * 15 * 60) * 1_000);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GameInfo {
     /// The handle.
@@ -180,6 +198,22 @@ pub struct GameInfo {
 
 /// What goes on in a game, as far as its sport has it and the scoreboard says it at this moment:
 /// what is not said is none.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// /// Whether a field goal is in reach: 35 yards from the goal line that is attacked.
+/// fn in_reach(situation: &Situation) -> bool {
+///     match (situation.possession, situation.yard_line) {
+///         (Some(Possession::Home), Some(yard)) => yard >= 65,
+///         (Some(Possession::Away), Some(yard)) => yard <= 35,
+///         _ => false,
+///     }
+/// }
+///
+/// let possession = Some(Possession::Away);
+/// assert!(in_reach(&Situation { possession, yard_line: Some(30), ..Situation::default() }));
+/// assert!(!in_reach(&Situation::default()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Situation {
     /// Football: who has the ball.
@@ -210,6 +244,25 @@ pub struct Situation {
 }
 
 /// Who has the ball.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { home_ball: bool }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_game(&mut self, ctx: &mut Context, game: &Game) {
+///     let possession = ctx.situation(game.game).and_then(|situation| situation.possession);
+///     self.home_ball = possession == Some(Possession::Home);
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().game("KX-HOM", "KX-AWY");
+/// let possession = Some(Possession::Home);
+/// harness.set_situation(Situation { possession, ..Situation::default() });
+/// harness.score(1, Duration::from_secs(800), 0, 0);
+/// assert!(harness.agent().home_ball);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Possession {
     /// The home team.
@@ -219,6 +272,13 @@ pub enum Possession {
 }
 
 /// A team.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// let game = game("nfl", "SEA", "NE");
+/// let title = format!("{} at {}", game.away.abbreviation, game.home.abbreviation);
+/// assert_eq!(title, "NE at SEA");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Team {
     /// Such as `Seattle Seahawks`.
@@ -228,6 +288,21 @@ pub struct Team {
 }
 
 /// A market on a game.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # use hotpit_agent::GameMarket;
+/// /// The market that pays when the home team wins.
+/// fn home_market(game: &GameInfo) -> Option<MarketId> {
+///     let home = game.markets.iter().find(|it| it.outcome == Outcome::HomeWins);
+///     home.map(|it| it.market)
+/// }
+///
+/// let mut game = game("nfl", "SEA", "NE");
+/// assert_eq!(home_market(&game), None);
+/// game.markets.push(GameMarket { market: MarketId(3), outcome: Outcome::HomeWins });
+/// assert_eq!(home_market(&game), Some(MarketId(3)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GameMarket {
     /// The market.
@@ -237,6 +312,27 @@ pub struct GameMarket {
 }
 
 /// This agent's position in a market.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { profit: Dollars }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+///     let Some(bid) = quote.bid else { return };
+///     let held = ctx.position(quote.market);
+///     // What closing at the bid would bring, and what was closed before.
+///     let gain = bid.price * held.quantity - held.average_price * held.quantity;
+///     self.profit = gain + held.realized - held.fees;
+/// }
+/// # }
+/// # let harness = Harness::<Mine>::new().market("KX-1");
+/// let mut harness = harness.holding("KX-1", contracts(10), cents(40));
+/// harness.quote("KX-1", cents(45), cents(47));
+/// assert_eq!(harness.agent().profit, "0.50".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The market.
@@ -253,6 +349,21 @@ pub struct Position {
 
 impl Position {
     /// No position, and never had one.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// /// Whether the agent ever traded in a market.
+    /// fn is_new(position: &Position) -> bool {
+    ///     *position == Position::flat(position.market)
+    /// }
+    ///
+    /// let harness = Harness::<Idle>::new().market("KX-1").market("KX-2");
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)] struct Idle;
+    /// # impl Agent for Idle { type Params = (); }
+    /// let harness = harness.holding("KX-2", contracts(5), cents(40));
+    /// assert!(is_new(&harness.position("KX-1")));
+    /// assert!(!is_new(&harness.position("KX-2")));
+    /// ```
     #[must_use]
     pub const fn flat(market: MarketId) -> Self {
         Self {
@@ -265,7 +376,28 @@ impl Position {
     }
 }
 
-/// An order of this agent that may still trade.
+/// An order of this agent that may still trade, or whose fills its account does not have yet.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine { working: Quantity }
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+/// #     ctx.buy(quote.market, quote.bid.unwrap().price, contracts(5)).send();
+/// # }
+/// fn on_fill(&mut self, ctx: &mut Context, fill: &Fill) {
+///     let open = ctx.open_orders();
+///     let here = open.iter().filter(|open| open.market == fill.market && open.side == Side::Bid);
+///     self.working = here.map(|open| open.remaining).sum();
+/// }
+/// # }
+/// # let mut harness = Harness::<Mine>::new().market("KX-1");
+/// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+/// harness.fill(order, contracts(2));
+/// assert_eq!(harness.agent().working, contracts(3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOrder {
     /// The order.
@@ -280,52 +412,4 @@ pub struct OpenOrder {
     pub remaining: Quantity,
     /// Where it is.
     pub state: OrderState,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_neighbour_on_a_tapered_grid_is_the_one_a_search_finds() {
-        let range = |start, end, step| PriceRange {
-            start: Price::from_raw(start),
-            end: Price::from_raw(end),
-            step: Price::from_raw(step),
-        };
-        let grid = PriceGrid(vec![
-            range(0, 1_000, 10),
-            range(1_000, 9_000, 100),
-            range(9_000, 10_000, 10),
-        ]);
-        let on_grid = |raw: u32| match raw {
-            0 | 10_000.. => false,
-            1..1_000 | 9_000..10_000 => raw.is_multiple_of(10),
-            1_000..9_000 => raw.is_multiple_of(100),
-        };
-        for raw in 0..=10_001 {
-            let price = Price::from_raw(raw);
-            let floor = (0..=raw).rev().find(|raw| on_grid(*raw)).map(Price::from_raw);
-            let ceil = (raw..10_000).find(|raw| on_grid(*raw)).map(Price::from_raw);
-            assert_eq!(grid.contains(price), on_grid(raw), "{price}");
-            assert_eq!(grid.floor(price), floor, "{price}");
-            assert_eq!(grid.ceil(price), ceil, "{price}");
-        }
-    }
-
-    #[test]
-    fn a_range_without_a_step_offers_no_price() {
-        let stuck = PriceRange { start: Price::ZERO, end: Price::ONE, step: Price::ZERO };
-        let grid = PriceGrid(vec![stuck]);
-        assert_eq!(grid.floor(Price::from_cents(50)), None);
-        assert_eq!(grid.ceil(Price::from_cents(50)), None);
-    }
-
-    #[test]
-    fn the_edges_of_the_grid_have_no_neighbour_beyond() {
-        let grid = PriceGrid::cents();
-        assert_eq!(grid.below(Price::ZERO), None);
-        assert_eq!(grid.above(Price::from_cents(99)), None);
-        assert_eq!(grid.above(Price::from_cents(98)), Some(Price::from_cents(99)));
-    }
 }

@@ -95,6 +95,7 @@ mod agent;
 mod codes;
 mod context;
 mod event;
+mod grid;
 mod host;
 mod ids;
 mod info;
@@ -116,18 +117,26 @@ pub use agent::Agent;
 pub use codes::{GameStatus, GapCause, MarketStatus, OrderState, Outcome};
 pub use context::{Context, OrderBuilder};
 pub use event::{Event, Fill, Game, Gap, Level, MarketChange, OrderUpdate, Quote, Trade};
+pub use grid::{PriceGrid, PriceRange};
 pub use hotpit_units::{Dollars, ParseDecimalError, Price, Quantity, Side, Timestamp};
 pub use ids::{GameId, MarketId, OrderId};
 pub use info::{
-    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, Possession, PriceGrid,
-    PriceRange, Situation, Statistics, Team,
+    GameInfo, GameMarket, Market, OpenOrder, OrderBook, Position, Possession, Situation,
+    Statistics, Team,
 };
 pub use manifest::{Manifest, Requirement, Subscription};
 pub use market_map::MarketMap;
 pub use params::{Parameter, Parameters, Values};
 pub use working::Working;
 
-/// What an agent needs to name: `use hotpit_agent::prelude::*;`
+/// What an agent needs to name.
+///
+/// ```
+/// use hotpit_agent::prelude::*;
+///
+/// let cost: Dollars = Price::from_cents(40) * Quantity::from_contracts(5);
+/// assert_eq!(cost, Dollars::from_dollars(2));
+/// ```
 pub mod prelude {
     pub use crate::{
         Action, Agent, Context, Dollars, Event, Fill, Game, GameId, GameInfo, GameStatus, Gap,
@@ -142,6 +151,23 @@ pub mod prelude {
 /// Makes a crate an agent: exports its [`Agent`] as the component's world. Its name and version
 /// are those of the crate. On other targets than wasm it does nothing but check the type, so that
 /// the same crate is tested natively.
+///
+/// ```
+/// use hotpit_agent::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// pub struct Idle;
+///
+/// impl Agent for Idle {
+///     type Params = ();
+/// }
+///
+/// hotpit_agent::export!(Idle);
+///
+/// # use hotpit_agent::testing::Harness;
+/// assert!(Harness::<Idle>::new().batch(&[]).is_empty());
+/// ```
 #[macro_export]
 macro_rules! export {
     ($agent:ty) => {

@@ -4,6 +4,21 @@ use crate::Agent;
 use crate::params::{Parameter, Parameters};
 
 /// What an agent wants to hear about.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn subscriptions() -> Vec<Subscription> {
+///     vec![Subscription::Series("KXNFLGAME".into()), Subscription::League("nfl".into())]
+/// }
+/// # }
+/// # use hotpit_agent::Manifest;
+/// let manifest = Manifest::of::<Mine>("mine", "0.1.0");
+/// assert_eq!(manifest.subscriptions[0], Subscription::Series("KXNFLGAME".into()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscription {
     /// One market, by ticker.
@@ -17,6 +32,21 @@ pub enum Subscription {
 }
 
 /// What an agent cannot trade without.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine {
+/// #     type Params = ();
+/// fn requires() -> Vec<Requirement> {
+///     vec![Requirement::GameFeed]
+/// }
+/// # }
+/// # use hotpit_agent::Manifest;
+/// let manifest = Manifest::of::<Mine>("mine", "0.1.0");
+/// assert_eq!(manifest.requires, [Requirement::GameFeed]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Requirement {
@@ -26,6 +56,11 @@ pub enum Requirement {
 
 impl Requirement {
     /// The word of the contract.
+    ///
+    /// ```
+    /// # use hotpit_agent::Requirement;
+    /// assert_eq!(Requirement::GameFeed.as_str(), "game-feed");
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +70,24 @@ impl Requirement {
 }
 
 /// What the host reads as it loads the file, and what `hotpit check` prints.
+///
+/// ```
+/// # use hotpit_agent::Manifest;
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # parameters! {
+/// #     /// Of the example.
+/// #     struct Params {
+/// #         /// How much to buy, in contracts.
+/// #         size: Quantity = contracts(1),
+/// #     }
+/// # }
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Mine;
+/// # impl Agent for Mine { type Params = Params; }
+/// // A test that the operator can leave everything at its default:
+/// let manifest = Manifest::of::<Mine>("mine", "0.1.0");
+/// assert!(manifest.parameters.iter().all(|parameter| parameter.default.is_some()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// The name of the agent's crate.
@@ -51,6 +104,16 @@ pub struct Manifest {
 
 impl Manifest {
     /// The manifest of agent `A`.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Manifest, prelude::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine;
+    /// # impl Agent for Mine { type Params = (); }
+    /// let manifest = Manifest::of::<Mine>(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    /// assert_eq!(manifest.name, env!("CARGO_PKG_NAME"));
+    /// assert!(manifest.parameters.is_empty());
+    /// ```
     #[must_use]
     pub fn of<A: Agent>(name: &str, version: &str) -> Self {
         Self {

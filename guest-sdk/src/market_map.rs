@@ -50,17 +50,73 @@ struct Entry<T> {
 
 impl<T> MarketMap<T> {
     /// The state for a market that was asked for with [`MarketMap::entry`] in this run.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { quotes: MarketMap<u32> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    ///     *self.quotes.entry(ctx, quote.market) += 1;
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1").market("KX-2");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// let quotes = |ticker| harness.agent().quotes.get(harness.market_id(ticker));
+    /// assert_eq!(quotes("KX-1"), Some(&1));
+    /// assert_eq!(quotes("KX-2"), None);
+    /// ```
     #[must_use]
     pub fn get(&self, market: MarketId) -> Option<&T> {
         self.live.get(market).map(|entry| &entry.value)
     }
 
     /// The state for a market that was asked for with [`MarketMap::entry`] in this run.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { fresh: MarketMap<bool> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    ///     *self.fresh.entry(ctx, quote.market) = true;
+    /// }
+    /// fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    ///     if let Some(fresh) = self.fresh.get_mut(change.market) {
+    ///         *fresh = false;
+    ///     }
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.status("KX-1", MarketStatus::Inactive);
+    /// assert_eq!(harness.agent().fresh.get(harness.market_id("KX-1")), Some(&false));
+    /// ```
     pub fn get_mut(&mut self, market: MarketId) -> Option<&mut T> {
         self.live.get_mut(market).map(|entry| &mut entry.value)
     }
 
     /// The state for a market: what this run has, or what was restored, or the default.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { highest: MarketMap<Price> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_trade(&mut self, ctx: &mut Context, trade: &Trade) {
+    ///     let highest = self.highest.entry(ctx, trade.market);
+    ///     *highest = trade.price.max(*highest);
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.trade("KX-1", cents(44), contracts(1), Side::Bid);
+    /// harness.restart();
+    /// harness.trade("KX-1", cents(41), contracts(1), Side::Bid);
+    /// assert_eq!(harness.agent().highest.get(harness.market_id("KX-1")), Some(&cents(44)));
+    /// ```
     pub fn entry(&mut self, ctx: &Context, market: MarketId) -> &mut T
     where
         T: Default,
@@ -77,6 +133,27 @@ impl<T> MarketMap<T> {
 
     /// Takes up what was restored for markets that the agent is subscribed to, so that
     /// [`MarketMap::iter_mut`] sees it. Belongs in [`Agent::on_start`](crate::Agent::on_start).
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { bids: MarketMap<u32> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     *self.bids.entry(ctx, quote.market) += 1;
+    /// # }
+    /// fn on_start(&mut self, ctx: &mut Context, _: bool) {
+    ///     self.bids.adopt(ctx);
+    ///     info!("markets known from before: {}", self.bids.iter().count());
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.restart();
+    /// harness.batch(&[]);
+    /// assert_eq!(harness.logs()[1].1, "markets known from before: 1");
+    /// ```
     pub fn adopt(&mut self, ctx: &Context)
     where
         T: Default,
@@ -90,17 +167,113 @@ impl<T> MarketMap<T> {
         }
     }
 
-    /// Forgets a market: state for markets that are settled would be saved for ever.
+    /// Forgets a market, and gives back the state for it, be it of this run or restored: state for
+    /// markets that are settled would be saved for ever.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { bought: MarketMap<u32> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     *self.bought.entry(ctx, quote.market) += 3;
+    /// # }
+    /// fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
+    ///     if let (MarketStatus::Finalized, Some(bought)) =
+    ///         (change.status, self.bought.forget(ctx, change.market))
+    ///     {
+    ///         info!("bought {bought} while it was open");
+    ///     }
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.restart();
+    /// harness.status("KX-1", MarketStatus::Finalized);
+    /// assert_eq!(harness.logs()[0].1, "bought 3 while it was open");
+    /// ```
+    pub fn forget(&mut self, ctx: &Context, market: MarketId) -> Option<T> {
+        let known = ctx.market(market);
+        let is_it = |(waits, _): &(String, T)| known.as_ref().is_some_and(|it| it.ticker == *waits);
+        let restored = self.waiting.iter().position(is_it);
+        let restored = restored.map(|index| self.waiting.swap_remove(index).1);
+        self.live.remove(market).map(|entry| entry.value).or(restored)
+    }
+
+    /// Forgets what this run has for a market.
+    ///
+    /// ```
+    /// # #![allow(deprecated)]
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { quotes: MarketMap<u32> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     *self.quotes.entry(ctx, quote.market) += 1;
+    /// # }
+    /// fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    ///     self.quotes.remove(change.market);
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.status("KX-1", MarketStatus::Finalized);
+    /// assert_eq!(harness.agent().quotes.iter().count(), 0);
+    /// ```
+    #[deprecated(note = "knows no ticker, so what was restored stays: use `forget`")]
     pub fn remove(&mut self, market: MarketId) -> Option<T> {
         self.live.remove(market).map(|entry| entry.value)
     }
 
     /// The markets of this run with their state, in the order of their handles.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { bought: MarketMap<u32> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     *self.bought.entry(ctx, quote.market) += 3;
+    /// # }
+    /// fn after_events(&mut self, _: &mut Context) {
+    ///     let in_all: u32 = self.bought.iter().map(|(_, bought)| bought).sum();
+    ///     debug!("{in_all} in all");
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1").market("KX-2");
+    /// harness.quote("KX-1", cents(40), cents(42)); // buys 3
+    /// harness.quote("KX-2", cents(40), cents(42)); // buys 3
+    /// assert_eq!(harness.logs()[1].1, "6 in all");
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (MarketId, &T)> {
         self.live.iter().map(|(market, entry)| (market, &entry.value))
     }
 
     /// The markets of this run with their state, in the order of their handles.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { fresh: MarketMap<bool> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    ///     *self.fresh.entry(ctx, quote.market) = true;
+    /// }
+    /// fn on_gap(&mut self, _: &mut Context, gap: &Gap) {
+    ///     for (_, fresh) in self.fresh.iter_mut().filter(|(market, _)| gap.covers(*market)) {
+    ///         *fresh = false;
+    ///     }
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// harness.quote("KX-1", cents(40), cents(42));
+    /// harness.gap(None);
+    /// assert_eq!(harness.agent().fresh.get(harness.market_id("KX-1")), Some(&false));
+    /// ```
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (MarketId, &mut T)> {
         self.live.iter_mut().map(|(market, entry)| (market, &mut entry.value))
     }

@@ -5,6 +5,20 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// A parameter as the host knows it.
+///
+/// ```
+/// # use hotpit_agent::{Parameters, Price, parameters};
+/// # parameters! {
+/// #     /// Of the example.
+/// #     struct Params {
+/// #         /// The most to pay, in dollars.
+/// #         limit: Price,
+/// #     }
+/// # }
+/// let parameter = &Params::declared()[0];
+/// assert_eq!((parameter.name.as_str(), &parameter.default), ("limit", &None));
+/// assert_eq!(parameter.description, "The most to pay, in dollars.");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name in the agent's settings.
@@ -17,16 +31,87 @@ pub struct Parameter {
 
 /// What an operator can set. Implemented by [`parameters!`](crate::parameters), and by `()` for
 /// an agent that has nothing to set.
+///
+/// ```
+/// use hotpit_agent::{Parameters, parameters};
+///
+/// parameters! {
+///     /// What the operator can set.
+///     struct Params {
+///         /// How long to wait, in seconds.
+///         wait: u64 = 5,
+///     }
+/// }
+///
+/// assert_eq!(Params::from_pairs(&[])?.wait, 5);
+/// # Ok::<(), String>(())
+/// ```
 pub trait Parameters: Sized {
     /// The parameters with their defaults and descriptions.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Parameters, parameters};
+    /// # parameters! {
+    /// #     /// Of the example.
+    /// #     struct Params {
+    /// #         /// How long to wait, in seconds.
+    /// #         wait: u64 = 5,
+    /// #         /// The market to trade, by ticker.
+    /// #         ticker: String,
+    /// #     }
+    /// # }
+    /// let declared = Params::declared();
+    /// let must_be_set = declared.iter().filter(|parameter| parameter.default.is_none());
+    /// assert_eq!(must_be_set.map(|parameter| &parameter.name).collect::<Vec<_>>(), ["ticker"]);
+    /// ```
     #[must_use]
     fn declared() -> Vec<Parameter>;
 
     /// Reads the values that the host gives. None if one of them has a problem, which `values`
     /// holds then.
+    ///
+    /// ```
+    /// use hotpit_agent::{Parameter, Parameters, Values};
+    ///
+    /// /// Written by hand: a value that depends on another.
+    /// struct Sizes { first: u32, most: u32 }
+    ///
+    /// impl Parameters for Sizes {
+    /// # fn declared() -> Vec<Parameter> {
+    /// #     let sized = |name: &str| {
+    /// #         let (name, description) = (name.into(), "A size.".into());
+    /// #         Parameter { name, default: Some("1".into()), description }
+    /// #     };
+    /// #     vec![sized("first"), sized("most")]
+    /// # }
+    ///     fn read(values: &mut Values<'_>) -> Option<Self> {
+    ///         let first = values.read("first", Some(1))?;
+    ///         Some(Self { first, most: values.read("most", Some(10 * first))? })
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Sizes::from_pairs(&[("first".into(), "3".into())])?.most, 30);
+    /// # assert_eq!(Sizes::from_pairs(&[])?.first, 1);
+    /// # Ok::<(), String>(())
+    /// ```
     fn read(values: &mut Values<'_>) -> Option<Self>;
 
     /// Reads the values that the host gives.
+    ///
+    /// ```
+    /// # use hotpit_agent::{Parameters, parameters};
+    /// # parameters! {
+    /// #     /// Of the example.
+    /// #     #[derive(Eq)]
+    /// #     struct Params {
+    /// #         /// How long to wait, in seconds.
+    /// #         wait: u64 = 5,
+    /// #     }
+    /// # }
+    /// let read = |name: &str, value: &str| Params::from_pairs(&[(name.into(), value.into())]);
+    /// assert_eq!(read("wait", "7"), Ok(Params { wait: 7 }));
+    /// assert_eq!(read("wiat", "7"), Err("parameter `wiat` is unknown (known: wait)".into()));
+    /// ```
     ///
     /// # Errors
     /// All problems at once, each with the parameter's name and value: a value that cannot be
@@ -60,6 +145,22 @@ impl Parameters for () {
 }
 
 /// The values of one start, and what is wrong with them.
+///
+/// ```
+/// # use hotpit_agent::{Parameters, Price, parameters};
+/// # parameters! {
+/// #     /// Of the example.
+/// #     struct Params {
+/// #         /// The most to pay, in dollars.
+/// #         limit: Price,
+/// #         /// How long to wait, in seconds.
+/// #         wait: u64,
+/// #     }
+/// # }
+/// // What is wrong with them is collected, so that an operator learns all of it at once.
+/// let error = Params::from_pairs(&[("limit".into(), "cheap".into())]).unwrap_err();
+/// assert!(error.contains("`limit` = `cheap`") && error.contains("`wait` has no value"));
+/// ```
 #[derive(Debug)]
 pub struct Values<'a> {
     pairs: &'a [(String, String)],
@@ -68,6 +169,23 @@ pub struct Values<'a> {
 
 impl Values<'_> {
     /// Reads one value; `default` where the host gives none. A problem is noted and gives none.
+    ///
+    /// ```
+    /// use hotpit_agent::{Parameter, Parameters, Values};
+    /// struct Wait(u64);
+    ///
+    /// impl Parameters for Wait {
+    /// # fn declared() -> Vec<Parameter> {
+    /// #     vec![Parameter { name: "wait".into(), default: None, description: "Seconds.".into() }]
+    /// # }
+    ///     fn read(values: &mut Values<'_>) -> Option<Self> {
+    ///         values.read("wait", None).map(Self)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Wait::from_pairs(&[("wait".into(), "7".into())]).map(|wait| wait.0), Ok(7));
+    /// assert!(Wait::from_pairs(&[]).is_err());
+    /// ```
     pub fn read<T>(&mut self, name: &str, default: Option<T>) -> Option<T>
     where
         T: FromStr,

@@ -11,6 +11,7 @@ use crate::params::Parameters;
 use crate::{Agent, Context, state};
 
 /// A started agent.
+#[doc(hidden)]
 pub struct Runner<A> {
     agent: A,
     context: Context,

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// What `wit-bindgen` makes of the contract.
+#[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction)]
 pub mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "agent", pub_export_macro: true });
@@ -91,6 +92,7 @@ fn install_panic_hook() {
 }
 
 /// The export `describe`.
+#[doc(hidden)]
 pub fn describe<A: Agent>(name: &str, version: &str) -> exported::Manifest {
     install_panic_hook();
     let manifest = Manifest::of::<A>(name, version);
@@ -104,6 +106,7 @@ pub fn describe<A: Agent>(name: &str, version: &str) -> exported::Manifest {
 }
 
 /// The export `start`.
+#[doc(hidden)]
 pub fn start<A: Agent>(
     slot: &Slot<A>,
     version: &'static str,
@@ -117,6 +120,7 @@ pub fn start<A: Agent>(
 }
 
 /// The export `on-events`. A batch before a start has nobody to take it and does nothing.
+#[doc(hidden)]
 pub fn on_events<A: Agent>(
     slot: &Slot<A>,
     now: u64,
@@ -133,6 +137,7 @@ pub fn on_events<A: Agent>(
 }
 
 /// The export `save`.
+#[doc(hidden)]
 pub fn save<A: Agent>(slot: &Slot<A>) -> Vec<u8> {
     slot.borrow().as_ref().map(Runner::save).unwrap_or_default()
 }

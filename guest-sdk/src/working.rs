@@ -1,19 +1,14 @@
 //! [`Working`]: one order, followed from its sending to its end.
 
-use std::time::Duration;
+mod news;
 
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::codes::OrderState;
-use crate::event::{Fill, OrderUpdate};
 use crate::ids::OrderId;
 use crate::info::OpenOrder;
 use crate::{Context, NewOrder};
-
-/// How long an order may be silent before [`Working::check`] asks the host for it: well above the
-/// time that an answer of the exchange takes.
-const SILENCE: Duration = Duration::from_secs(2);
 
 /// An order of the agent that may still move its position. Three things make this more than a
 /// number to remember:
@@ -25,6 +20,34 @@ const SILENCE: Duration = Duration::from_secs(2);
 ///
 /// Made by [`OrderBuilder::track`](crate::OrderBuilder::track). It has a serde form and survives
 /// a swap.
+///
+/// `Bidder`, here and below, bids for five contracts at 40 cents:
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Bidder { bid: Option<Working> }
+/// # impl Agent for Bidder {
+/// #     type Params = ();
+/// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+/// #     let order = ctx.buy(quote.market, cents(40), contracts(5));
+/// #     self.bid.get_or_insert_with(|| order.track());
+/// # }
+/// fn on_order(&mut self, ctx: &mut Context, update: &OrderUpdate) {
+///     self.bid.iter_mut().for_each(|bid| bid.on_order(update, ctx.now()));
+/// }
+/// fn on_fill(&mut self, ctx: &mut Context, fill: &Fill) {
+///     self.bid.iter_mut().for_each(|bid| bid.on_fill(fill, ctx.now()));
+/// }
+/// fn after_events(&mut self, _: &mut Context) {
+///     self.bid.take_if(|bid| bid.is_done());
+/// }
+/// # }
+/// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+/// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+/// harness.fill(order, contracts(5));
+/// assert!(harness.agent().bid.is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Working {
     order: OrderId,
@@ -35,6 +58,9 @@ pub struct Working {
     filled: Quantity,
     /// Filled, as the fills say.
     traded: Quantity,
+    /// Whether it was taken up: what it traded before, its fills need not say.
+    #[serde(default)]
+    adopted: bool,
     resting: bool,
     canceling: bool,
     ended: bool,
@@ -50,6 +76,7 @@ impl Working {
             remaining: order.quantity,
             filled: Quantity::ZERO,
             traded: Quantity::ZERO,
+            adopted: false,
             resting: false,
             canceling: false,
             ended: false,
@@ -57,7 +84,30 @@ impl Working {
         }
     }
 
-    /// Takes up an order that the host knows and this agent has forgotten.
+    /// Takes up an order that the host knows and this agent has forgotten. Its updates count what
+    /// it traded before, its fills do not tell of it: [`Working::check`] says when it is done.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Mine { bid: Option<Working> }
+    /// # impl Agent for Mine {
+    /// #     type Params = ();
+    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #     ctx.buy(quote.market, cents(40), contracts(5)).send();
+    /// # }
+    /// fn on_start(&mut self, ctx: &mut Context, _: bool) {
+    ///     let open = ctx.open_orders();
+    ///     self.bid = open.first().map(|open| Working::adopt(open, ctx.now()));
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// harness.start()?; // its state is lost
+    /// harness.batch(&[]);
+    /// assert_eq!(harness.agent().bid.as_ref().map(Working::order), Some(order));
+    /// # Ok::<(), String>(())
+    /// ```
     #[must_use]
     pub fn adopt(open: &OpenOrder, now: Timestamp) -> Self {
         Self {
@@ -67,6 +117,7 @@ impl Working {
             remaining: open.remaining,
             filled: Quantity::ZERO,
             traded: Quantity::ZERO,
+            adopted: true,
             resting: matches!(open.state, OrderState::Resting | OrderState::PartlyFilled),
             canceling: false,
             ended: false,
@@ -75,48 +126,224 @@ impl Working {
     }
 
     /// The agent's number for it.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert_eq!(bid.map(|bid| bid.order()), Some(order));
+    /// ```
     #[must_use]
     pub fn order(&self) -> OrderId {
         self.order
     }
 
     /// Its side.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert_eq!(bid.map(|bid| bid.side()), Some(Side::Bid));
+    /// ```
     #[must_use]
     pub fn side(&self) -> Side {
         self.side
     }
 
     /// Its limit.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// fn on_trade(&mut self, ctx: &mut Context, trade: &Trade) {
+    ///     // Nobody sells near the bid.
+    ///     if let Some(bid) = &mut self.bid && trade.price > bid.price() {
+    ///         bid.cancel(ctx);
+    ///     }
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// assert!(harness.trade("KX-1", cents(40), contracts(1), Side::Ask).is_empty());
+    /// assert_eq!(canceled(&harness.trade("KX-1", cents(41), contracts(1), Side::Ask)), [order]);
+    /// ```
     #[must_use]
     pub fn price(&self) -> Price {
         self.price
     }
 
     /// What may still trade.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// #     fn on_order(&mut self, ctx: &mut Context, update: &OrderUpdate) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_order(update, ctx.now()));
+    /// #     }
+    /// #     fn on_fill(&mut self, ctx: &mut Context, fill: &Fill) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_fill(fill, ctx.now()));
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// harness.fill(order, contracts(2));
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert_eq!(bid.map(|bid| bid.remaining()), Some(contracts(3)));
+    /// ```
     #[must_use]
     pub fn remaining(&self) -> Quantity {
         self.remaining
     }
 
     /// Whether it is known to be in the book.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// #     fn on_order(&mut self, ctx: &mut Context, update: &OrderUpdate) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_order(update, ctx.now()));
+    /// #     }
+    /// #     fn on_fill(&mut self, ctx: &mut Context, fill: &Fill) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_fill(fill, ctx.now()));
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert!(bid.is_some_and(|bid| !bid.is_resting()), "on its way");
+    /// harness.acknowledge();
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert!(bid.is_some_and(|bid| bid.is_resting()));
+    /// ```
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
     }
 
     /// Whether a cancel was asked for.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// fn on_market(&mut self, ctx: &mut Context, _: &MarketChange) {
+    ///     self.bid.iter_mut().for_each(|bid| bid.cancel(ctx));
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// harness.status("KX-1", MarketStatus::Inactive);
+    /// let bid = harness.agent().bid.as_ref();
+    /// assert!(bid.is_some_and(|bid| bid.is_canceling() && !bid.is_done()), "not canceled yet");
+    /// ```
     #[must_use]
     pub fn is_canceling(&self) -> bool {
         self.canceling
     }
 
     /// Whether it is over and the agent's position has all of it.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// #     fn on_order(&mut self, ctx: &mut Context, update: &OrderUpdate) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_order(update, ctx.now()));
+    /// #     }
+    /// #     fn on_fill(&mut self, ctx: &mut Context, fill: &Fill) {
+    /// #         self.bid.iter_mut().for_each(|bid| bid.on_fill(fill, ctx.now()));
+    /// #     }
+    /// fn after_events(&mut self, _: &mut Context) {
+    ///     self.bid.take_if(|bid| bid.is_done());
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// harness.fill(order, contracts(2));
+    /// assert!(harness.agent().bid.is_some());
+    /// harness.fill(order, contracts(3));
+    /// assert!(harness.agent().bid.is_none());
+    /// ```
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.ended && self.traded >= self.filled
     }
 
     /// Cancels it, once.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// fn on_market(&mut self, ctx: &mut Context, _: &MarketChange) {
+    ///     self.bid.iter_mut().for_each(|bid| bid.cancel(ctx));
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// assert_eq!(canceled(&harness.status("KX-1", MarketStatus::Inactive)), [order]);
+    /// assert!(harness.status("KX-1", MarketStatus::Closed).is_empty(), "once");
+    /// ```
     pub fn cancel(&mut self, ctx: &mut Context) {
         if !self.canceling && !self.ended {
             ctx.cancel(self.order);
@@ -126,128 +353,31 @@ impl Working {
 
     /// Notes that the agent canceled it with others, by [`Context::cancel_all_in`] or
     /// [`Context::cancel_all`].
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Bidder { bid: Option<Working> }
+    /// # impl Agent for Bidder {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         let order = ctx.buy(quote.market, cents(40), contracts(5));
+    /// #         self.bid.get_or_insert_with(|| order.track());
+    /// #     }
+    /// fn on_gap(&mut self, ctx: &mut Context, _: &Gap) {
+    ///     ctx.cancel_all();
+    ///     self.bid.iter_mut().for_each(Working::canceled_with_others);
+    /// }
+    /// # }
+    /// # let mut harness = Harness::<Bidder>::new().market("KX-1");
+    /// # let order = placed(&harness.quote("KX-1", cents(41), cents(43)))[0].order;
+    /// assert_eq!(harness.gap(None), [Action::CancelAll(None)]);
+    /// assert!(harness.agent().bid.as_ref().is_some_and(Working::is_canceling));
+    /// ```
     pub fn canceled_with_others(&mut self) {
         self.canceling = true;
-    }
-
-    /// Takes an update. Updates of other orders are ignored.
-    pub fn on_order(&mut self, update: &OrderUpdate, now: Timestamp) {
-        if update.order != self.order {
-            return;
-        }
-        self.heard = now;
-        self.filled = self.filled.max(update.filled);
-        self.remaining = update.remaining;
-        self.resting = matches!(update.state, OrderState::Resting | OrderState::PartlyFilled);
-        self.ended |= update.state.is_final();
-    }
-
-    /// Takes a fill. Fills of other orders are ignored.
-    pub fn on_fill(&mut self, fill: &Fill, now: Timestamp) {
-        if fill.order == self.order {
-            self.heard = now;
-            self.traded = self.traded.saturating_add(fill.quantity);
-        }
-    }
-
-    /// Asks the host for the order when it was silent for two seconds: an order that the host does
-    /// not have any more is done, and a cancel of one that it still has is sent again. Cheap
-    /// otherwise, so it may be called on every event.
-    pub fn check(&mut self, ctx: &mut Context) {
-        if ctx.now().since(self.heard) < SILENCE {
-            return;
-        }
-        self.heard = ctx.now();
-        match ctx.open_orders().iter().find(|open| open.order == self.order) {
-            Some(open) => {
-                self.remaining = open.remaining;
-                // One that is over and still listed has fills that are to come.
-                if !open.state.is_final() {
-                    self.ended = false;
-                    if self.canceling {
-                        ctx.cancel(self.order);
-                    }
-                }
-            }
-            None => {
-                self.remaining = Quantity::ZERO;
-                self.ended = true;
-                self.filled = self.traded;
-            }
-        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{cents, contracts};
-    use crate::{MarketId, TimeInForce};
-
-    fn working() -> Working {
-        let order = NewOrder {
-            order: OrderId(7),
-            market: MarketId(0),
-            side: Side::Bid,
-            price: cents(40),
-            quantity: contracts(10),
-            time_in_force: TimeInForce::GoodTillCanceled,
-            post_only: false,
-            expires: None,
-        };
-        Working::new(&order, Timestamp::EPOCH)
-    }
-
-    fn update(order: u64, state: OrderState, filled: i64, remaining: i64) -> OrderUpdate {
-        OrderUpdate {
-            order: OrderId(order),
-            market: MarketId(0),
-            state,
-            filled: contracts(filled),
-            remaining: contracts(remaining),
-            reason: String::new(),
-            ts: Timestamp::EPOCH,
-        }
-    }
-
-    fn fill(quantity: i64) -> Fill {
-        Fill {
-            order: OrderId(7),
-            market: MarketId(0),
-            side: Side::Bid,
-            price: cents(40),
-            quantity: contracts(quantity),
-            fee: hotpit_units::Dollars::ZERO,
-            taker: false,
-            position: contracts(quantity),
-            ts: Timestamp::EPOCH,
-        }
-    }
-
-    #[test]
-    fn an_order_is_not_done_before_its_fills_are_heard() {
-        let mut order = working();
-        order.on_order(&update(7, OrderState::Filled, 10, 0), Timestamp::EPOCH);
-        assert!(!order.is_done());
-        order.on_fill(&fill(6), Timestamp::EPOCH);
-        assert!(!order.is_done());
-        order.on_fill(&fill(4), Timestamp::EPOCH);
-        assert!(order.is_done());
-    }
-
-    #[test]
-    fn fills_alone_do_not_end_an_order() {
-        let mut order = working();
-        order.on_fill(&fill(4), Timestamp::EPOCH);
-        assert!(!order.is_done());
-        order.on_order(&update(7, OrderState::Canceled, 4, 0), Timestamp::EPOCH);
-        assert!(order.is_done());
-    }
-
-    #[test]
-    fn news_of_other_orders_change_nothing() {
-        let mut order = working();
-        order.on_order(&update(8, OrderState::Canceled, 0, 0), Timestamp::from_secs(9));
-        assert_eq!(order, working());
-    }
-}
+mod tests;

@@ -117,6 +117,38 @@ fn state_that_was_not_asked_for_is_saved_again() {
     assert_eq!(harness.agent().per_market.get(harness.market_id("KX-1")), Some(&2));
 }
 
+/// Forgets every market that it is told of, and asked for none before.
+#[derive(Default, Serialize, Deserialize)]
+struct Forgetful {
+    quotes: MarketMap<u32>,
+}
+
+impl Agent for Forgetful {
+    type Params = ();
+
+    fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+        *self.quotes.entry(ctx, quote.market) += 1;
+    }
+
+    fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
+        if let Some(quotes) = self.quotes.forget(ctx, change.market) {
+            info!("{quotes} quotes");
+        }
+    }
+}
+
+#[test]
+fn state_that_was_restored_and_not_asked_for_is_forgotten() {
+    let mut harness = Harness::<Forgetful>::new().market("KX-1").market("KX-2");
+    harness.quote("KX-1", cents(40), cents(42));
+    harness.quote("KX-2", cents(40), cents(42));
+    harness.restart();
+    harness.status("KX-1", MarketStatus::Finalized);
+    assert_eq!(harness.logs(), [(hotpit_agent::log::Level::Info, "1 quotes".into())]);
+    let saved = String::from_utf8(harness.save()).unwrap();
+    assert!(saved.ends_with(r#"{"quotes":{"KX-2":1}}"#), "{saved}");
+}
+
 #[test]
 fn state_that_does_not_fit_refuses_the_start_and_says_why() {
     let mut harness = Harness::<Recorder>::new();
@@ -143,6 +175,14 @@ fn parameters_are_the_operators_even_after_a_restore() {
     let mut harness = Harness::<Recorder>::new().market("KX-1").param("size", "3");
     buying(&mut harness);
     harness.swap();
+    let actions = harness.trade("KX-1", cents(40), contracts(1), Side::Bid);
+    assert_eq!(placed(&actions)[0].quantity, contracts(3));
+}
+
+#[test]
+fn a_parameter_that_is_set_again_has_the_last_value() {
+    let usual = Harness::<Recorder>::new().market("KX-1").param("size", "lots");
+    let mut harness = usual.param("size", "3");
     let actions = harness.trade("KX-1", cents(40), contracts(1), Side::Bid);
     assert_eq!(placed(&actions)[0].quantity, contracts(3));
 }

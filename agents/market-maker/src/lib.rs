@@ -142,9 +142,9 @@ impl Agent for MarketMaker {
         self.dirty.insert(quote.market);
     }
 
-    fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
         if change.status == MarketStatus::Finalized {
-            self.markets.remove(change.market);
+            self.markets.forget(ctx, change.market);
             self.dirty.remove(&change.market);
         } else {
             self.dirty.insert(change.market);

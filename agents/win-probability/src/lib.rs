@@ -113,9 +113,9 @@ impl Agent for WinProbability {
         self.dirty.insert(game.game);
     }
 
-    fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
+    fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
         if change.status == MarketStatus::Finalized {
-            self.taken.remove(change.market);
+            self.taken.forget(ctx, change.market);
         }
     }
 

@@ -180,6 +180,18 @@ fn an_order_under_way_is_remembered_over_a_swap_and_a_restart() {
 }
 
 #[test]
+fn a_market_that_is_settled_is_not_saved_again_even_if_it_was_only_restored() {
+    let mut harness = floor();
+    harness.score(4, QUARTER, 7, 0);
+    harness.restart();
+    for ticker in [HOME, AWAY] {
+        harness.status(ticker, MarketStatus::Finalized);
+    }
+    let saved = String::from_utf8(harness.save()).unwrap();
+    assert!(saved.ends_with(r#"{"taken":{}}"#), "{saved}");
+}
+
+#[test]
 fn it_hears_its_league_and_needs_its_game() {
     assert_eq!(WinProbability::subscriptions(), [Subscription::League("nfl".into())]);
     assert_eq!(WinProbability::requires(), [Requirement::GameFeed]);

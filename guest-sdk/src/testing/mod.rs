@@ -42,6 +42,7 @@
 
 mod build;
 mod harness;
+mod holding;
 mod world;
 
 pub use build::{canceled, cents, contracts, game, level, market, placed};

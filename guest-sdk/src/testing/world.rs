@@ -1,18 +1,42 @@
 //! [`World`]: what a test's agent can look up, and what became of what it wanted.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
+use super::holding::Holding;
 use crate::host::Host;
 use crate::{
     Action, GameId, GameInfo, Level, Market, MarketId, NewOrder, OpenOrder, OrderBook, OrderId,
     OrderState, Position, Situation, Statistics,
 };
 
+/// How long after it was asked for a wake time comes due at the earliest, as with the host.
+const WAKE_DELAY: Duration = Duration::from_millis(1);
+
 /// An order of the agent under test, with what became of it.
+///
+/// ```
+/// # use hotpit_agent::{prelude::*, testing::*};
+/// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// # struct Buyer { quotes: u32 }
+/// # impl Agent for Buyer {
+/// #     type Params = ();
+/// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+/// #         self.quotes += 1;
+/// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+/// #     }
+/// # }
+/// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+/// harness.quote("KX-1", cents(40), cents(42));
+/// harness.acknowledge();
+/// let order = &harness.working()[0];
+/// assert_eq!((order.order.price, order.state), (cents(42), OrderState::Resting));
+/// assert!(!order.cancel_wanted);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestOrder {
     /// As the agent placed it.
@@ -27,6 +51,23 @@ pub struct TestOrder {
 
 impl TestOrder {
     /// Still working; zero in a final state.
+    ///
+    /// ```
+    /// # use hotpit_agent::{prelude::*, testing::*};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Buyer { quotes: u32 }
+    /// # impl Agent for Buyer {
+    /// #     type Params = ();
+    /// #     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+    /// #         self.quotes += 1;
+    /// #         ctx.buy(quote.market, quote.ask.unwrap().price, contracts(5)).send();
+    /// #     }
+    /// # }
+    /// # let mut harness = Harness::<Buyer>::new().market("KX-1");
+    /// let order = placed(&harness.quote("KX-1", cents(40), cents(42)))[0].order;
+    /// harness.fill(order, contracts(2));
+    /// assert_eq!(harness.working()[0].remaining(), contracts(3));
+    /// ```
     #[must_use]
     pub fn remaining(&self) -> Quantity {
         if self.state.is_final() { Quantity::ZERO } else { self.order.quantity - self.filled }
@@ -40,11 +81,13 @@ pub(super) struct World {
     pub(super) markets: BTreeMap<MarketId, Market>,
     pub(super) books: BTreeMap<MarketId, OrderBook>,
     pub(super) statistics: BTreeMap<MarketId, Statistics>,
+    pub(super) settlements: BTreeMap<MarketId, Price>,
     pub(super) games: BTreeMap<GameId, GameInfo>,
     pub(super) situations: BTreeMap<GameId, Situation>,
-    pub(super) positions: BTreeMap<MarketId, Position>,
+    pub(super) holdings: BTreeMap<MarketId, Holding>,
     pub(super) orders: BTreeMap<OrderId, TestOrder>,
-    pub(super) timers: BTreeSet<Timestamp>,
+    /// When each wake time that was asked for comes due.
+    pub(super) timers: BTreeMap<Timestamp, Timestamp>,
     pub(super) budget: Dollars,
 }
 
@@ -58,11 +101,11 @@ impl World {
         self.orders.get_mut(&order).unwrap_or_else(|| panic!("{order:?} was never placed"))
     }
 
-    /// Takes note of what the agent wants.
+    /// Takes note of what the agent wants after a batch.
     ///
     /// # Panics
     /// When an order number is used twice: a host would deny the order.
-    pub(super) fn note(&mut self, actions: &[Action]) {
+    pub(super) fn note(&mut self, now: Timestamp, actions: &[Action]) {
         for action in actions {
             match action {
                 Action::Place(order) => {
@@ -81,10 +124,21 @@ impl World {
                     self.want_canceled(|placed| placed.order.market == *market);
                 }
                 Action::WakeAt(at) => {
-                    self.timers.insert(*at);
+                    let due = (*at).max(now + WAKE_DELAY);
+                    self.timers.entry(*at).or_insert(due);
                 }
             }
         }
+    }
+
+    /// Takes out the timer that comes due first, if it does by `end`: the time that was asked for,
+    /// and when it comes due.
+    pub(super) fn take_timer(&mut self, end: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let first = self.timers.iter().min_by_key(|(_, due)| **due);
+        let (asked, due) =
+            first.map(|(asked, due)| (*asked, *due)).filter(|(_, due)| *due <= end)?;
+        self.timers.remove(&asked);
+        Some((asked, due))
     }
 
     fn want_canceled(&mut self, which: impl Fn(&TestOrder) -> bool) {
@@ -92,25 +146,12 @@ impl World {
         working.filter(|order| which(order)).for_each(|order| order.cancel_wanted = true);
     }
 
-    /// Moves a position by a fill, with the average price and realized profit of the contract.
     pub(super) fn trade(&mut self, market: MarketId, side: Side, price: Price, quantity: Quantity) {
-        let position = self.positions.entry(market).or_insert(Position::flat(market));
-        let signed = if side == Side::Bid { quantity } else { -quantity };
-        let before = position.quantity;
-        let closes = before.raw().signum() * signed.raw().signum() < 0;
-        if closes {
-            let closed = before.abs().min(quantity);
-            let gained = price * closed - position.average_price * closed;
-            position.realized += if before.is_positive() { gained } else { -gained };
-            if quantity > before.abs() {
-                position.average_price = price;
-            }
-        } else {
-            let cost = position.average_price * before.abs() + price * quantity;
-            let average = cost.raw() / (before.abs() + quantity).raw().max(1);
-            position.average_price = Price::from_raw(u32::try_from(average).unwrap_or(u32::MAX));
-        }
-        position.quantity = before + signed;
+        self.holdings.entry(market).or_default().trade(side, price, quantity);
+    }
+
+    pub(super) fn position(&self, market: MarketId) -> Position {
+        self.holdings.get(&market).copied().unwrap_or_default().position(market)
     }
 
     /// Gives every market and game another handle, as another run of the host would.
@@ -128,9 +169,13 @@ impl World {
             .into_iter()
             .map(|(id, statistics)| (other(id), statistics))
             .collect();
-        self.positions = std::mem::take(&mut self.positions)
+        self.settlements = std::mem::take(&mut self.settlements)
             .into_iter()
-            .map(|(id, position)| (other(id), Position { market: other(id), ..position }))
+            .map(|(id, settlement)| (other(id), settlement))
+            .collect();
+        self.holdings = std::mem::take(&mut self.holdings)
+            .into_iter()
+            .map(|(id, holding)| (other(id), holding))
             .collect();
         for order in self.orders.values_mut() {
             order.order.market = other(order.order.market);
@@ -195,8 +240,7 @@ impl Host for SharedWorld {
     }
 
     fn position(&self, market: MarketId) -> Position {
-        let world = self.0.borrow();
-        world.positions.get(&market).copied().unwrap_or(Position::flat(market))
+        self.0.borrow().position(market)
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {

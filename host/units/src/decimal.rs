@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// Why a text is not a number of the wanted unit.
+///
+/// ```
+/// # use hotpit_units::Price;
+/// let error = "0.55555".parse::<Price>().unwrap_err();
+/// assert_eq!(error.to_string(), "`0.55555` has more than 4 decimal places");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDecimalError {
     /// The text has a character that no decimal number has, or no digit at all.

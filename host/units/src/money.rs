@@ -7,6 +7,14 @@ use crate::decimal::decimal_unit;
 
 /// A price of the YES leg in 1e-4 dollars: 5500 is $0.55. A contract pays $1, so prices of a
 /// binary market lie between [`Price::ZERO`] and [`Price::ONE`].
+///
+/// ```
+/// # use hotpit_units::{Dollars, Price, Quantity};
+/// let price: Price = "0.55".parse()?;
+/// assert_eq!(price.to_string(), "0.5500");
+/// assert_eq!(price * Quantity::from_contracts(20), Dollars::from_dollars(11));
+/// # Ok::<(), hotpit_units::ParseDecimalError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Price(u32);
 
@@ -14,29 +22,61 @@ decimal_unit!(Price, u32, 4, "a price in dollars with up to four decimal places"
 
 impl Price {
     /// $0.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::ZERO.raw(), 0);
+    /// ```
     pub const ZERO: Self = Self(0);
+
     /// $1, what a winning contract pays.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::ONE, Price::from_cents(100));
+    /// ```
     pub const ONE: Self = Self(10_000);
 
     /// A price of `raw` × 1e-4 dollars.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::from_raw(5_500), Price::from_cents(55));
+    /// ```
     #[must_use]
     pub const fn from_raw(raw: u32) -> Self {
         Self(raw)
     }
 
     /// A price of `cents` × $0.01.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::from_cents(55).to_string(), "0.5500");
+    /// ```
     #[must_use]
     pub const fn from_cents(cents: u32) -> Self {
         Self(cents * 100)
     }
 
     /// The price in 1e-4 dollars.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::from_cents(55).raw(), 5_500);
+    /// ```
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.0
     }
 
     /// The same trade seen from the NO leg: $1 minus this. `None` above $1.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// assert_eq!(Price::from_cents(55).complement(), Some(Price::from_cents(45)));
+    /// assert_eq!(Price::from_cents(101).complement(), None);
+    /// ```
     #[must_use]
     pub const fn complement(self) -> Option<Self> {
         match Self::ONE.0.checked_sub(self.0) {
@@ -46,6 +86,13 @@ impl Price {
     }
 
     /// The sum, or `None` if it does not fit.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// let sum = Price::from_cents(55).checked_add(Price::from_cents(45));
+    /// assert_eq!(sum, Some(Price::ONE));
+    /// assert_eq!(Price::ONE.checked_add(Price::from_raw(u32::MAX)), None);
+    /// ```
     #[must_use]
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
@@ -55,6 +102,13 @@ impl Price {
     }
 
     /// The difference, or `None` if it would be negative.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// let (low, high) = (Price::from_cents(40), Price::from_cents(42));
+    /// assert_eq!(high.checked_sub(low), Some(Price::from_cents(2)));
+    /// assert_eq!(low.checked_sub(high), None);
+    /// ```
     #[must_use]
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
         match self.0.checked_sub(other.0) {
@@ -64,6 +118,12 @@ impl Price {
     }
 
     /// The distance between two prices.
+    ///
+    /// ```
+    /// # use hotpit_units::Price;
+    /// let (low, high) = (Price::from_cents(40), Price::from_cents(42));
+    /// assert_eq!(low.abs_diff(high), Price::from_cents(2));
+    /// ```
     #[must_use]
     pub const fn abs_diff(self, other: Self) -> Self {
         Self(self.0.abs_diff(other.0))
@@ -72,12 +132,27 @@ impl Price {
 
 /// A number of contracts in 1e-2 contracts, signed: 100 is one contract, and a position of -100
 /// is one contract short the YES leg (one NO contract).
+///
+/// ```
+/// # use hotpit_units::Quantity;
+/// let held = Quantity::from_contracts(3) - Quantity::from_contracts(5);
+/// assert!(held.is_negative(), "short");
+/// assert_eq!(held.abs(), Quantity::from_contracts(2));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Quantity(i64);
 
 decimal_unit!(Quantity, i64, 2, "a number of contracts with up to two decimal places");
 
 /// An amount of money in 1e-6 dollars, signed.
+///
+/// ```
+/// # use hotpit_units::{Dollars, Price, Quantity};
+/// let cost = Price::from_cents(40) * Quantity::from_contracts(5);
+/// let fee: Dollars = "0.084".parse()?;
+/// assert_eq!((cost + fee).to_string(), "2.084000");
+/// # Ok::<(), hotpit_units::ParseDecimalError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Dollars(i64);
 
@@ -92,47 +167,97 @@ macro_rules! signed_unit {
     ($unit:ident, $what:literal) => {
         impl $unit {
             /// None at all.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert_eq!(Amount::ZERO, Amount::default());
+            /// ```
             pub const ZERO: Self = Self(0);
+
             /// The largest amount the unit can hold.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert!(Amount::MAX > Amount::ZERO);
+            /// ```
             pub const MAX: Self = Self(i64::MAX);
 
             #[doc = concat!("An amount of `raw` × ", $what, ".")]
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert!(Amount::from_raw(5) > Amount::from_raw(-5));
+            /// ```
             #[must_use]
             pub const fn from_raw(raw: i64) -> Self {
                 Self(raw)
             }
 
             #[doc = concat!("The amount in ", $what, ".")]
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert_eq!(Amount::from_raw(-5).raw(), -5);
+            /// ```
             #[must_use]
             pub const fn raw(self) -> i64 {
                 self.0
             }
 
             /// The amount without its sign; the largest amount for the one value that has none.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert_eq!(Amount::from_raw(-5).abs(), Amount::from_raw(5));
+            /// ```
             #[must_use]
             pub const fn abs(self) -> Self {
                 Self(self.0.saturating_abs())
             }
 
             /// Whether there is none.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert!(Amount::ZERO.is_zero());
+            /// ```
             #[must_use]
             pub const fn is_zero(self) -> bool {
                 self.0 == 0
             }
 
             /// Whether there is more than none.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert!(Amount::from_raw(5).is_positive());
+            /// assert!(!Amount::ZERO.is_positive());
+            /// ```
             #[must_use]
             pub const fn is_positive(self) -> bool {
                 self.0 > 0
             }
 
             /// Whether there is less than none.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// assert!(Amount::from_raw(-5).is_negative());
+            /// assert!(!Amount::ZERO.is_negative());
+            /// ```
             #[must_use]
             pub const fn is_negative(self) -> bool {
                 self.0 < 0
             }
 
             /// The sum, or `None` if it does not fit.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// let five = Amount::from_raw(5);
+            /// assert_eq!(five.checked_add(five), Some(Amount::from_raw(10)));
+            /// assert_eq!(five.checked_add(Amount::MAX), None);
+            /// ```
             #[must_use]
             pub const fn checked_add(self, other: Self) -> Option<Self> {
                 match self.0.checked_add(other.0) {
@@ -142,12 +267,26 @@ macro_rules! signed_unit {
             }
 
             /// The sum, held at the limit where it does not fit.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// let five = Amount::from_raw(5);
+            /// assert_eq!(five.saturating_add(five), Amount::from_raw(10));
+            /// assert_eq!(five.saturating_add(Amount::MAX), Amount::MAX);
+            /// ```
             #[must_use]
             pub const fn saturating_add(self, other: Self) -> Self {
                 Self(self.0.saturating_add(other.0))
             }
 
             /// The difference, held at the limit where it does not fit.
+            ///
+            /// ```
+            #[doc = concat!("use hotpit_units::", stringify!($unit), " as Amount;")]
+            /// let five = Amount::from_raw(5);
+            /// assert_eq!(five.saturating_sub(five), Amount::ZERO);
+            /// assert_eq!(Amount::MAX.saturating_sub(-five), Amount::MAX);
+            /// ```
             #[must_use]
             pub const fn saturating_sub(self, other: Self) -> Self {
                 Self(self.0.saturating_sub(other.0))
@@ -200,6 +339,11 @@ signed_unit!(Dollars, "1e-6 dollars");
 
 impl Quantity {
     /// `contracts` whole contracts.
+    ///
+    /// ```
+    /// # use hotpit_units::Quantity;
+    /// assert_eq!(Quantity::from_contracts(5).to_string(), "5.00");
+    /// ```
     #[must_use]
     pub const fn from_contracts(contracts: i64) -> Self {
         Self(contracts * 100)
@@ -208,6 +352,11 @@ impl Quantity {
 
 impl Dollars {
     /// `dollars` whole dollars.
+    ///
+    /// ```
+    /// # use hotpit_units::Dollars;
+    /// assert_eq!(Dollars::from_dollars(5).to_string(), "5.000000");
+    /// ```
     #[must_use]
     pub const fn from_dollars(dollars: i64) -> Self {
         Self(dollars * 1_000_000)

@@ -4,6 +4,13 @@ use serde::{Deserialize, Serialize};
 
 /// A side of the book of the YES leg, as Kalshi's V2 orders name it: a bid buys YES; an ask
 /// sells YES, which is the same as buying NO at $1 minus the price.
+///
+/// ```
+/// # use hotpit_units::Side;
+/// let side: Side = serde_json::from_str("\"ask\"")?;
+/// assert_eq!(side, Side::Ask);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -15,6 +22,11 @@ pub enum Side {
 
 impl Side {
     /// The side that trades against this one.
+    ///
+    /// ```
+    /// # use hotpit_units::Side;
+    /// assert_eq!(Side::Bid.opposite(), Side::Ask);
+    /// ```
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {
@@ -24,6 +36,11 @@ impl Side {
     }
 
     /// `bid` or `ask`, as on the wire.
+    ///
+    /// ```
+    /// # use hotpit_units::Side;
+    /// assert_eq!(Side::Bid.as_str(), "bid");
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
