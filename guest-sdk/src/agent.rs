@@ -253,7 +253,7 @@ pub trait Agent: Default + Serialize + DeserializeOwned {
     /// /// Forgets markets that are settled.
     /// fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
     ///     if change.status == MarketStatus::Finalized {
-    ///         self.quotes.forget(ctx, change.market);
+    ///         self.quotes.remove(ctx, change.market);
     ///     }
     /// }
     /// # }

@@ -181,7 +181,7 @@ impl<T> MarketMap<T> {
     /// # }
     /// fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
     ///     if let (MarketStatus::Finalized, Some(bought)) =
-    ///         (change.status, self.bought.forget(ctx, change.market))
+    ///         (change.status, self.bought.remove(ctx, change.market))
     ///     {
     ///         info!("bought {bought} while it was open");
     ///     }
@@ -193,38 +193,12 @@ impl<T> MarketMap<T> {
     /// harness.status("KX-1", MarketStatus::Finalized);
     /// assert_eq!(harness.logs()[0].1, "bought 3 while it was open");
     /// ```
-    pub fn forget(&mut self, ctx: &Context, market: MarketId) -> Option<T> {
+    pub fn remove(&mut self, ctx: &Context, market: MarketId) -> Option<T> {
         let known = ctx.market(market);
         let is_it = |(waits, _): &(String, T)| known.as_ref().is_some_and(|it| it.ticker == *waits);
         let restored = self.waiting.iter().position(is_it);
         let restored = restored.map(|index| self.waiting.swap_remove(index).1);
         self.live.remove(market).map(|entry| entry.value).or(restored)
-    }
-
-    /// Forgets what this run has for a market.
-    ///
-    /// ```
-    /// # #![allow(deprecated)]
-    /// # use hotpit_agent::{prelude::*, testing::*};
-    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
-    /// # struct Mine { quotes: MarketMap<u32> }
-    /// # impl Agent for Mine {
-    /// #     type Params = ();
-    /// # fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
-    /// #     *self.quotes.entry(ctx, quote.market) += 1;
-    /// # }
-    /// fn on_market(&mut self, _: &mut Context, change: &MarketChange) {
-    ///     self.quotes.remove(change.market);
-    /// }
-    /// # }
-    /// # let mut harness = Harness::<Mine>::new().market("KX-1");
-    /// harness.quote("KX-1", cents(40), cents(42));
-    /// harness.status("KX-1", MarketStatus::Finalized);
-    /// assert_eq!(harness.agent().quotes.iter().count(), 0);
-    /// ```
-    #[deprecated(note = "knows no ticker, so what was restored stays: use `forget`")]
-    pub fn remove(&mut self, market: MarketId) -> Option<T> {
-        self.live.remove(market).map(|entry| entry.value)
     }
 
     /// The markets of this run with their state, in the order of their handles.

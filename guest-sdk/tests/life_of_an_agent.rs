@@ -131,7 +131,7 @@ impl Agent for Forgetful {
     }
 
     fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
-        if let Some(quotes) = self.quotes.forget(ctx, change.market) {
+        if let Some(quotes) = self.quotes.remove(ctx, change.market) {
             info!("{quotes} quotes");
         }
     }

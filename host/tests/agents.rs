@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use hotpit::agents::{AgentState, AgentStatus};
+use hotpit::agents::{AgentState, AgentStatus, LoadError, inspect};
 use hotpit::desk::ToDesk;
 use hotpit::model::AgentId;
 use hotpit_units::Quantity;
@@ -19,7 +19,7 @@ mod market;
 mod swaps;
 use floor::{Floor, PATIENCE};
 use guest::{Guest, bodies};
-use swaps::swap_under_load;
+use swaps::{resident_bytes, swap_under_load};
 
 fn running_version(version: &str) -> impl Fn(&AgentStatus) -> bool + '_ {
     move |status| status.state == AgentState::Running && status.version == version
@@ -137,7 +137,9 @@ async fn each_hostile_agent_is_quarantined_and_a_healthy_neighbour_goes_on() {
         ("actions", bodies::ACTION_FLOOD, "returned 1000 actions"),
         ("huge", bodies::HUGE_RESULT, "gave the host more than"),
         ("pointer", bodies::LYING_POINTER, "trap in on-events"),
+        ("length", bodies::LYING_LENGTH, "in on-events"),
     ];
+    let before = resident_bytes();
     floor.drop_guest("healthy", &Guest::counting(1));
     floor.until_state("healthy", AgentState::Running).await;
     for (name, body, _) in hostile {
@@ -176,6 +178,9 @@ async fn each_hostile_agent_is_quarantined_and_a_healthy_neighbour_goes_on() {
     let mut expected: Vec<AgentId> = hostile.iter().map(|(name, ..)| (*name).into()).collect();
     expected.sort();
     assert_eq!(down, expected, "each has its orders canceled, once");
+    // Each had up to 64 MiB, one after the other.
+    let growth = resident_bytes().saturating_sub(before);
+    assert!(growth < 128 << 20, "{growth} bytes of growth");
     // A file that works frees it.
     floor.drop_guest("trap", &Guest::counting(2));
     floor.until_state("trap", AgentState::Running).await;
@@ -189,10 +194,24 @@ async fn what_never_started_is_told_in_one_line() {
         settings.file_mib_max = 1;
     });
     let guest = || Guest::counting(1);
-    let cases: [(&str, Vec<u8>, AgentState, &str); 7] = [
+    let other = |from: &'static str, to: &'static str| {
+        guest().with_wit(|wit| wit.replace(from, to)).component()
+    };
+    let import = r#"(component (import "other:thing/files@1.0.0" (instance)))"#;
+    let cases: [(&str, Vec<u8>, AgentState, &str); 12] = [
         ("empty", vec![], AgentState::Stopped, "the file is empty"),
         ("text", b"#!/bin/sh".to_vec(), AgentState::Stopped, "the file is text"),
         ("module", guest().module(), AgentState::Stopped, "without a component type"),
+        ("nothing", component("(component)"), AgentState::Stopped, "hotpit:agent/guest"),
+        ("import", component(import), AgentState::Stopped, "other:thing/files@1.0.0"),
+        ("version", other("@0.1.0", "@0.2.0"), AgentState::Stopped, "speaks hotpit:agent 0.1.x"),
+        (
+            "type",
+            other("fill-or-kill,", "fill-or-kill, good-till-date,"),
+            AgentState::Stopped,
+            "on-events",
+        ),
+        ("cut", guest().component()[..1_024].to_vec(), AgentState::Stopped, "is cut off"),
         ("large", vec![0; (1 << 20) + 1], AgentState::Stopped, "the limit is 1048576"),
         (
             "start-error",
@@ -216,10 +235,56 @@ async fn what_never_started_is_told_in_one_line() {
     for (name, bytes, ..) in &cases {
         floor.drop_file(&format!("{name}.wasm"), bytes);
     }
+    // Fifty megabytes are not even read.
+    fs::File::create(floor.path("vast.wasm")).unwrap().set_len(50 << 20).unwrap();
+    let vast = floor.until_state("vast", AgentState::Stopped).await;
+    assert!(vast.reason.unwrap().contains("52428800"));
     for (name, _, state, line) in &cases {
         let status = floor.until_state(name, *state).await;
         let reason = status.reason.unwrap();
         assert!(reason.contains(line) && !reason.contains('\n'), "{name}: {reason}");
+    }
+    floor.close().await;
+}
+
+fn component(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn a_file_that_is_cut_off_anywhere_is_told_as_that() {
+    let whole = include_bytes!("fixtures/market-maker-of-0.1.0.wasm");
+    for end in (1_024..whole.len()).step_by(1_024) {
+        let error = inspect(&whole[..end]).unwrap_err();
+        assert!(matches!(error, LoadError::Truncated { .. }), "{end}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_faults_as_it_saves_is_quarantined_like_any_other() {
+    let mut floor = Floor::with(tempfile::tempdir().unwrap(), 4_096, |settings| {
+        settings.save_every_s = 1;
+    });
+    let cases = [
+        ("trap", bodies::TRAP, "trap in save"),
+        ("slow", bodies::LOOP, "save ran longer than 50 ms"),
+        ("much", bodies::SAVE_TOO_MUCH, "save gave the host more than 1048576 bytes"),
+    ];
+    for (name, body, _) in cases {
+        floor.drop_guest(name, &Guest::counting(1).with_save(body));
+    }
+    let began = Instant::now();
+    let is_out = |floor: &Floor, name: &str| {
+        floor.status(name).is_some_and(|status| status.state == AgentState::Quarantined)
+    };
+    while !cases.iter().all(|(name, ..)| is_out(&floor, name)) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", floor.agents.status());
+        floor.trade();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for (name, _, line) in cases {
+        let status = floor.status(name).unwrap();
+        assert!(status.last_fault.as_ref().unwrap().contains(line), "{status:?}");
     }
     floor.close().await;
 }

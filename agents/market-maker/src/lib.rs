@@ -144,7 +144,7 @@ impl Agent for MarketMaker {
 
     fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
         if change.status == MarketStatus::Finalized {
-            self.markets.forget(ctx, change.market);
+            self.markets.remove(ctx, change.market);
             self.dirty.remove(&change.market);
         } else {
             self.dirty.insert(change.market);

@@ -115,7 +115,7 @@ impl Agent for WinProbability {
 
     fn on_market(&mut self, ctx: &mut Context, change: &MarketChange) {
         if change.status == MarketStatus::Finalized {
-            self.taken.forget(ctx, change.market);
+            self.taken.remove(ctx, change.market);
         }
     }
 

@@ -4,6 +4,9 @@
 use std::hint::black_box;
 
 use hotpit::agents::Trial;
+use hotpit_agent::testing::Harness;
+use hotpit_agent::{Event, Level, MarketId, Price, Quantity, Quote, Timestamp};
+use market_maker::MarketMaker;
 
 use crate::guest::Guest;
 use crate::guests::guest_file;
@@ -20,6 +23,26 @@ pub(crate) fn print() {
     }
     let market_maker = std::fs::read(guest_file("market_maker")).unwrap();
     figure("market_maker_call_64_events", call_ns(&market_maker, 64) / 64.0, "ns_per_event");
+    figure("market_maker_native_64_events", native_ns(64) / 64.0, "ns_per_event");
+}
+
+/// The same agent compiled for this machine, in the SDK's harness: what wasm costs is the
+/// difference.
+fn native_ns(events: u32) -> f64 {
+    let mut harness = Harness::<MarketMaker>::new();
+    let level = |cents| {
+        let quantity = Quantity::from_contracts(10);
+        Some(Level { price: Price::from_cents(cents), quantity })
+    };
+    let quote = |number: u32| {
+        let (bid, ask) = (level(40 + number % 10), level(55 + number % 10));
+        let ts = Timestamp::from_secs(1);
+        Event::Quote(Quote { market: MarketId(number % 16), bid, ask, ts })
+    };
+    let batch: Vec<Event> = (0..events).map(quote).collect();
+    median_ns(|| {
+        black_box(harness.batch(&batch));
+    })
 }
 
 fn call_ns(wasm: &[u8], events: u32) -> f64 {

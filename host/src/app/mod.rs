@@ -18,6 +18,7 @@ mod record;
 mod replay;
 mod source;
 mod state;
+mod tape;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -37,6 +38,7 @@ use self::games::{GameMilestones, league_names};
 pub use self::record::{RecordOptions, markets_of_agents, record};
 pub use self::replay::{Replayed, replay};
 use self::source::HostSource;
+use self::tape::Tape;
 use crate::agents::{Agents, Resources};
 use crate::bus::{Bus, BusState};
 use crate::cache::Cache;
@@ -101,6 +103,7 @@ pub struct Host {
     desk: DeskThread,
     stop_feed: oneshot::Sender<()>,
     feed: JoinHandle<()>,
+    tape: Tape,
     background: Vec<AbortHandle>,
     bus: Arc<Bus>,
     upkeep: Upkeep,
@@ -151,8 +154,10 @@ impl Host {
         let sink = Arc::new(floor.clone());
         let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
 
-        let publish: Arc<dyn Publish> = Arc::clone(&bus) as _;
-        let espn = espn(&config, &account, &streams, publish, &cache, wanted.clone(), entropy)?;
+        let tape = Tape::start(&config, &account, clock)?;
+        let publish = tape.before(&bus);
+        let noted: Arc<dyn Publish> = Arc::clone(&publish) as _;
+        let espn = espn(&config, &account, &streams, noted, &cache, wanted.clone(), entropy)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
@@ -174,7 +179,7 @@ impl Host {
         let feed = Feed {
             settings: config.feeds.kalshi.clone(),
             client: Arc::clone(&account.client),
-            publish: Arc::clone(&bus),
+            publish,
             desk: desk_sender.clone(),
             wanted: wanted.clone(),
             broken,
@@ -183,7 +188,7 @@ impl Host {
             links: Arc::clone(&floor.links),
             streams: Arc::clone(&streams),
             channels: &Channel::ALL,
-            tap: None,
+            tap: tape.tap(),
             clock,
             entropy,
         };
@@ -218,10 +223,11 @@ impl Host {
             feed: stats,
             streams,
             bus: Arc::clone(&bus),
+            recording: tape.progress(),
             leagues,
         });
         let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
-        Ok(Self { source, agents, desk, stop_feed, feed, background, bus, upkeep, server })
+        Ok(Self { source, agents, desk, stop_feed, feed, tape, background, bus, upkeep, server })
     }
 
     /// What the host tells of itself.
@@ -248,6 +254,7 @@ impl Host {
         if tokio::time::timeout(FEEDS_TIMEOUT, self.feed).await.is_err() {
             warn!("the exchange's feed does not end");
         }
+        self.tape.finish().await;
         for task in &self.background {
             task.abort();
         }

@@ -58,7 +58,7 @@ impl Publish for Listener {
         if let Message::Market(_) | Message::GameInfo(_) | Message::Game(_) = message {
             self.cache.apply(&message, received);
         }
-        self.notes.publish(message, received);
+        self.notes.note(&message, received);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
 use crate::model::{AgentId, League};
 use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Source, Status};
+use crate::recording::Progress;
 use crate::streams::Streams;
 use crate::units::{Dollars, Timestamp};
 
@@ -31,6 +32,8 @@ pub(super) struct HostSource {
     pub(super) feed: Arc<FeedStats>,
     pub(super) streams: Arc<Streams>,
     pub(super) bus: Arc<Bus>,
+    /// How the recording of the run is getting on, if there is one.
+    pub(super) recording: Option<watch::Receiver<Progress>>,
     /// How the scoreboards are read.
     pub(super) leagues: watch::Receiver<BTreeMap<League, LeagueStatus>>,
 }
@@ -104,6 +107,7 @@ impl HostSource {
         let cache = self.cache.counters();
         let feed = self.feed.report();
         let bus = self.bus.stats();
+        let unrecorded = self.recording.as_ref().map_or(0, |progress| progress.borrow().lost);
         let count = |name: &str, help: &str, reason: &str, value: u64| Counter {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -131,6 +135,7 @@ impl HostSource {
             count(dropped.0, dropped.1, "redis_down", bus.publisher.dropped_down),
             count(dropped.0, dropped.1, "redis_missed", bus.subscriber.missed),
             count(dropped.0, dropped.1, "redis_unreadable", bus.subscriber.unreadable),
+            count(dropped.0, dropped.1, "recorder_behind", unrecorded),
         ]
     }
 }

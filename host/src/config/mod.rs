@@ -52,6 +52,8 @@ pub struct Config {
     pub feeds: FeedSettings,
     /// The journal.
     pub journal: crate::journal::Settings,
+    /// Whether runs are recorded.
+    pub recording: crate::recording::RunSettings,
     /// The operator's port.
     pub ops: crate::ops::Settings,
 }
@@ -79,6 +81,7 @@ impl Default for Config {
             kalshi: crate::kalshi::Settings::default(),
             feeds: FeedSettings::default(),
             journal: crate::journal::Settings::default(),
+            recording: crate::recording::RunSettings::default(),
             ops: crate::ops::Settings::default(),
         }
     }
@@ -145,6 +148,7 @@ impl Config {
         self.feeds.kalshi.validate(problems);
         self.feeds.espn.validate(problems);
         self.journal.validate(problems);
+        self.recording.validate(problems);
         self.ops.validate(problems);
     }
 

@@ -3,6 +3,7 @@
 //! - [`line`](mod@line): what stands on a line.
 //! - [`recorder`]: takes what comes off the connections; `files`: writes it, rotated and bounded.
 //! - [`read`]: reads them, whole, cut off or by another hand.
+//! - `settings`: whether a run records itself.
 //! - [`inspect`]: what is in a recording, and the books that it ends with.
 //! - [`playback`]: a recording as the messages that the host made of it.
 //!
@@ -35,9 +36,11 @@ pub mod line;
 pub mod playback;
 pub mod read;
 pub mod recorder;
+mod settings;
 
 pub use files::{Progress, RecordError, Settings};
 pub use inspect::{Books, Inspection, Report, Spread};
 pub use line::Later;
 pub use playback::Playback;
 pub use recorder::{Notes, Recorder};
+pub use settings::RunSettings;

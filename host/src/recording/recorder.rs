@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use super::files::{Files, Progress, RecordError, Settings};
 use super::line::Line;
 use crate::bus::Message;
-use crate::feeds::Publish;
 use crate::feeds::kalshi::Tap;
 
 /// Lines that may wait for the disk.
@@ -91,7 +90,7 @@ impl Recorder {
         Ok(Self { tape, progress, thread })
     }
 
-    /// Where feeds publish, so that what no frame holds is recorded too: markets and games.
+    /// Where what feeds publish is noted, as far as no frame holds it: markets and games.
     #[must_use]
     pub fn notes(&self) -> Notes {
         Notes(Arc::clone(&self.tape))
@@ -125,11 +124,13 @@ impl Recorder {
 #[derive(Debug, Clone)]
 pub struct Notes(Arc<Tape>);
 
-impl Publish for Notes {
-    fn publish(&self, message: Message, received: Timestamp) {
+impl Notes {
+    /// Takes a message, if no frame holds it.
+    pub fn note(&self, message: &Message, received: Timestamp) {
         match message {
             Message::Market(_) | Message::GameInfo(_) | Message::Game(_) => {
-                let entry = Entry::Message { at: received, message: Box::new(message) };
+                let message = Box::new(message.clone());
+                let entry = Entry::Message { at: received, message };
                 if !self.0.put(entry) {
                     self.0.lost.fetch_add(1, Ordering::Relaxed);
                 }
@@ -382,10 +383,10 @@ mod tests {
             serde_json::from_value::<Message>(game).unwrap()
         };
         let (tap, notes) = (recorder.tap(), recorder.notes());
-        notes.publish(game(0), at(1));
-        notes.publish(game(7), at(2));
+        notes.note(&game(0), at(1));
+        notes.note(&game(7), at(2));
         let stale = crate::bus::Stale { tickers: vec![], reason: String::new() };
-        notes.publish(Message::Stale(stale), at(3));
+        notes.note(&Message::Stale(stale), at(3));
         let connection = tap.opened(at(4));
         tap.frame(connection, &noise(&mut 1, 200_000), at(5));
         tap.frame(connection, "{}", at(6));

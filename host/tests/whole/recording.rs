@@ -129,3 +129,21 @@ async fn a_recording_ends_with_the_exchanges_books() {
     assert_eq!(count(&report, "user_order"), 0, "what is said of our account is not recorded");
     floor.replays_alike().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_records_itself_can_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().join("of-runs");
+    let quoted = Value::from(recordings.to_str().unwrap()).to_string();
+    let setup = Setup::with(&MAKER).line("recording", format!("folder = {quoted}"));
+    let mut floor = Floor::trading(&setup).await;
+    floor.stop().await;
+    let files = std::fs::read_dir(&recordings).unwrap();
+    let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    let maker = floor.agent_path("market-maker.wasm");
+    let mut arguments = vec!["replay", "--agent", maker.to_str().unwrap()];
+    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
+    let played = floor.text_of(&arguments).await;
+    assert!(played.contains(" buy 10.00 ") && played.contains(" sell 10.00 "), "{played}");
+    assert!(played.lines().last().unwrap().contains("failures=0 unreadable=0"), "{played}");
+}
