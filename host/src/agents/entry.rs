@@ -109,6 +109,7 @@ impl Agent {
             hash: text(|version| version.hash().to_string()),
             faults: self.faults,
             last_fault: self.last_fault.clone(),
+            budget: runs.map(|version| version.plan.budget),
             stats: Arc::clone(&self.stats),
             mailbox: Arc::clone(&self.mailbox),
         }

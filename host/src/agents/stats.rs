@@ -15,6 +15,8 @@ pub(crate) struct Stats {
     pub(crate) batches: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) actions: AtomicU64,
+    /// The most that one batch returned.
+    pub(crate) actions_most: AtomicU64,
     pub(crate) swaps: AtomicU64,
     pub(crate) desk_waits: AtomicU64,
     pub(crate) memory: AtomicU64,
@@ -29,6 +31,7 @@ impl Default for Stats {
             batches: AtomicU64::new(0),
             events: AtomicU64::new(0),
             actions: AtomicU64::new(0),
+            actions_most: AtomicU64::new(0),
             swaps: AtomicU64::new(0),
             desk_waits: AtomicU64::new(0),
             memory: AtomicU64::new(0),
@@ -82,6 +85,13 @@ impl Stats {
         add(&self.batches, 1);
         add(&self.events, events);
         self.rate.add(u64::try_from(events).unwrap_or(u64::MAX), now);
+    }
+
+    /// Counts the actions of a batch.
+    pub(crate) fn acted(&self, actions: usize) {
+        add(&self.actions, actions);
+        let actions = u64::try_from(actions).unwrap_or(u64::MAX);
+        self.actions_most.fetch_max(actions, Ordering::Relaxed);
     }
 
     /// Events in the last second that is over.

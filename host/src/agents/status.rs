@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hotpit_units::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::mailbox::Mailbox;
+use super::settings::Budget;
 use super::stats::Stats;
 use crate::model::AgentId;
 
 /// Where an agent is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentState {
     /// Its file is being checked and compiled, or it is being started.
     Loading,
@@ -29,7 +28,7 @@ pub enum AgentState {
 }
 
 /// One agent at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentStatus {
     /// Its id: the name of its file.
     pub agent: AgentId,
@@ -63,6 +62,10 @@ pub struct AgentStatus {
     pub call_p99_ns: u64,
     /// Linear memory in use, in bytes.
     pub memory_bytes: u64,
+    /// The most actions that a batch returned.
+    pub actions_most: u64,
+    /// What it may use; none before its files were read.
+    pub budget: Option<Budget>,
     /// Things that wait for it.
     pub waiting: u64,
     /// Events, notices and wake times that were dropped because too much waited.
@@ -87,6 +90,7 @@ pub(crate) struct Row {
     pub(crate) hash: String,
     pub(crate) faults: u64,
     pub(crate) last_fault: Option<String>,
+    pub(crate) budget: Option<Budget>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) mailbox: Arc<Mailbox>,
 }
@@ -137,6 +141,8 @@ impl Row {
             call_p50_ns: nanos(stats.quantile(500)),
             call_p99_ns: nanos(stats.quantile(990)),
             memory_bytes: stats.memory.load(Ordering::Relaxed),
+            actions_most: stats.actions_most.load(Ordering::Relaxed),
+            budget: self.budget,
             waiting: count(self.mailbox.waiting()),
             dropped: self.mailbox.dropped(),
             log_dropped: stats.log_dropped.load(Ordering::Relaxed),

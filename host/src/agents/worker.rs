@@ -347,7 +347,7 @@ impl AgentCell {
         now: Timestamp,
         around: &Surroundings,
     ) -> Result<(), Fault> {
-        add(&self.stats.actions, actions.len());
+        self.stats.acted(actions.len());
         actions.retain(|action| {
             let Action::WakeAt(at) = action else { return true };
             if self.mailbox.add_timer(*at) {

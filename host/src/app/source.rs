@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hotpit_rt::Clock;
 use tokio::sync::{oneshot, watch};
 
-use crate::agents::{AgentState, AgentStatus};
+use crate::agents::{AgentState, AgentStatus, Budget};
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
@@ -193,7 +193,13 @@ fn agent_line(agent: AgentStatus, desk: &Report) -> AgentLine {
         AgentState::Quarantined => AgentPhase::Quarantined,
         AgentState::Stopped => AgentPhase::Stopped,
     };
+    let limit = |limit: fn(&Budget) -> u64| agent.budget.as_ref().map_or(0, limit);
     AgentLine {
+        memory_bytes_max: limit(|budget| budget.memory_mib << 20),
+        call_ms_max: limit(|budget| budget.batch_ms),
+        actions_max: limit(|budget| budget.actions_per_batch.into()),
+        actions_most: agent.actions_most,
+        log_lines_dropped: agent.log_dropped,
         profit: profit(&agent.agent, desk),
         agent: agent.agent,
         version: agent.version,

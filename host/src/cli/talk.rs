@@ -152,6 +152,7 @@ fn agents_text(agents: &[AgentLine]) -> String {
         ("ACTIONS", Align::Right),
         ("DROPPED", Align::Right),
         ("FAILURES", Align::Right),
+        ("MOST A CALL", Align::Right),
         ("CALL P50", Align::Right),
         ("CALL P99", Align::Right),
         ("MEMORY", Align::Right),
@@ -170,14 +171,20 @@ fn agents_text(agents: &[AgentLine]) -> String {
             agent.actions.to_string(),
             agent.dropped.to_string(),
             agent.failures.to_string(),
+            of(agent.actions_most.to_string(), agent.actions_max, ""),
             micros(agent.call_p50_ns),
-            micros(agent.call_p99_ns),
-            size(agent.memory_bytes),
+            of(micros(agent.call_p99_ns), agent.call_ms_max, " ms"),
+            of(size(agent.memory_bytes), agent.memory_bytes_max >> 20, " MiB"),
             or_dash(agent.profit),
             agent.reason.clone().unwrap_or_default(),
         ]);
     }
     table.render("no agents: drop a .wasm file into the agents folder")
+}
+
+/// What was used of what may be; a limit of 0 is not known.
+fn of(used: String, limit: u64, unit: &str) -> String {
+    if limit == 0 { used } else { format!("{used} of {limit}{unit}") }
 }
 
 fn positions_text(positions: &[PositionLine]) -> String {

@@ -92,7 +92,7 @@ fn desk(page: &mut Page, status: &Status) {
 type OfAgent = (&'static str, &'static str, &'static str, fn(&AgentLine) -> u64);
 
 fn agents(page: &mut Page, agents: &[AgentLine]) {
-    let numbers: [OfAgent; 8] = [
+    let numbers: [OfAgent; 10] = [
         ("hotpit_agent_running", "gauge", "1: it is given events.", |agent| {
             u64::from(agent.phase == AgentPhase::Running)
         }),
@@ -107,6 +107,15 @@ fn agents(page: &mut Page, agents: &[AgentLine]) {
             agent.swaps
         }),
         ("hotpit_agent_memory_bytes", "gauge", "Its memory.", |agent| agent.memory_bytes),
+        ("hotpit_agent_memory_limit_bytes", "gauge", "The most memory it may have.", |agent| {
+            agent.memory_bytes_max
+        }),
+        (
+            "hotpit_agent_log_lines_dropped_total",
+            "counter",
+            "Log lines beyond its rate.",
+            |agent| agent.log_lines_dropped,
+        ),
     ];
     for (name, kind, help, number) in numbers {
         page.family(name, kind, help);

@@ -73,10 +73,20 @@ pub struct AgentLine {
     pub swaps: u64,
     /// Its memory, in bytes.
     pub memory_bytes: u64,
+    /// The most memory that it may have, in bytes; 0: not known yet.
+    pub memory_bytes_max: u64,
     /// Half of its calls took at most this long, in nanoseconds.
     pub call_p50_ns: u64,
     /// 99 of 100 calls took at most this long, in nanoseconds.
     pub call_p99_ns: u64,
+    /// How much processor time a call may take, in milliseconds; 0: not known yet.
+    pub call_ms_max: u64,
+    /// The most actions that a call returned.
+    pub actions_most: u64,
+    /// The most actions that a call may return; 0: not known yet.
+    pub actions_max: u64,
+    /// Log lines dropped because there were too many a second.
+    pub log_lines_dropped: u64,
     /// What it has made: realized and at the mid, less fees; none: a position is unpriceable.
     pub profit: Option<Dollars>,
 }
