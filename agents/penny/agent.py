@@ -1,7 +1,8 @@
 """Pennying: the best bid and the best ask of a wide market, each by the least step.
 
 At most one order works on each side of a market; it is moved when the others moved, and its
-position never goes beyond the limit. Nothing is quoted on a book that is not synced.
+position never goes beyond the limit. Nothing is quoted on a book that is not synced. A side whose
+order was refused is quiet for a second: the reason is most likely still there.
 """
 
 from dataclasses import dataclass
@@ -15,19 +16,25 @@ from hotpit_agent import (
     MarketId,
     MarketStatus,
     OrderId,
+    OrderState,
     OrderUpdate,
     Param,
     Price,
     Quantity,
     Quote,
     Side,
+    Timestamp,
     log,
     price,
     quantity,
+    seconds,
     series,
     show_price,
     show_quantity,
 )
+
+
+QUIET = seconds(1)
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Penny(Agent):
         super().__init__()
         self.state = {"fills": 0}
         self.working: dict[tuple[MarketId, Side], Working] = {}
+        self.quiet_until: dict[tuple[MarketId, Side], Timestamp] = {}
         self.dirty: set[MarketId] = set()
 
     def configure(self) -> str | None:
@@ -81,6 +89,9 @@ class Penny(Agent):
                 it.remaining = update.remaining
                 if update.is_final:
                     del self.working[key]
+                if update.state in (OrderState.DENIED, OrderState.REJECTED):
+                    self.quiet_until[key] = Timestamp(ctx.now + QUIET)
+                    ctx.wake_at(self.quiet_until[key])
         self.dirty.add(update.market)
 
     def on_fill(self, ctx: Context, fill: Fill) -> None:
@@ -88,6 +99,9 @@ class Penny(Agent):
         count, at = show_quantity(fill.quantity), show_price(fill.price)
         log.info(f"fill {self.state['fills']}: {fill.side.name.lower()} {count} at {at}")
         self.dirty.add(fill.market)
+
+    def on_timer(self, ctx: Context, due: Timestamp) -> None:
+        self.dirty.update(market for market, _ in self.quiet_until)
 
     def on_gap(self, ctx: Context, gap: Gap) -> None:
         ctx.cancel_all(gap.market)
@@ -105,7 +119,7 @@ class Penny(Agent):
         for side, target in self.targets(ctx, market).items():
             it = self.working.get((market, side))
             if it is None:
-                if target is not None:
+                if target is not None and ctx.now >= self.quiet_until.get((market, side), 0):
                     at, count = target
                     order = ctx.order(market, side, at, count, post_only=True)
                     self.working[market, side] = Working(order, at, count)

@@ -3,7 +3,17 @@
 import unittest
 
 from agent import Penny
-from hotpit_agent import Cancel, CancelAll, MarketStatus, OrderState, Side, cents, contracts
+from hotpit_agent import (
+    Cancel,
+    CancelAll,
+    MarketStatus,
+    OrderState,
+    Side,
+    WakeAt,
+    cents,
+    contracts,
+    seconds,
+)
 from hotpit_agent.agent import CannotStart
 from hotpit_agent.testing import Harness, placed
 
@@ -36,6 +46,14 @@ class PennyTest(unittest.TestCase):
         [new] = placed(self.it.update(bid, OrderState.CANCELED))
         self.assertEqual((new.side, new.price), (Side.BID, cents(43)))
         self.assertNotEqual(new.order, bid.order)
+
+    def test_a_refused_order_is_not_sent_again_for_a_second(self) -> None:
+        bid, _ = placed(self.it.quote("KX-1", cents(40), cents(48)))
+        [wake] = self.it.update(bid, OrderState.DENIED, "ORDER_RATE: limit=10")
+        self.assertEqual(wake, WakeAt(self.it.now + seconds(1)))
+        self.assertEqual(self.it.quote("KX-1", cents(40), cents(48)), [])
+        [again] = placed(self.it.timer(wake.at))
+        self.assertEqual((again.side, again.price), (Side.BID, cents(41)))
 
     def test_its_own_order_is_not_to_be_bettered(self) -> None:
         bid, ask = placed(self.it.quote("KX-1", cents(40), cents(48)))
