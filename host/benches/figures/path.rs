@@ -137,7 +137,8 @@ fn configure(folder: &Path, exchange: &str, bus: bus::Settings) -> Config {
         ..Config::default()
     };
     config.agents.folder = agents;
-    config.desk.limits = Limits { orders_per_second: 1_000_000, ..Limits::default() };
+    config.desk.limits =
+        Limits { orders_per_second: 1_000_000, duplicate_window_ms: 0, ..Limits::default() };
     config.feeds.espn.url = exchange.to_owned();
     config.ops.bind = ([127, 0, 0, 1], 0).into();
     config

@@ -43,7 +43,7 @@ use crate::agents::{Agents, Resources};
 use crate::bus::{Bus, BusState};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
-use crate::desk::{DeskSender, INBOX_CAPACITY, Report, ToDesk};
+use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
 use crate::feeds::kalshi::wire::Channel;
 use crate::feeds::kalshi::{Feed, FeedStats, Links};
@@ -59,6 +59,9 @@ const BROKEN_CAPACITY: usize = 4;
 
 /// How long the feeds may take to close their connections.
 const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the exchange is asked how it stands.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often the exchange is asked for its maintenance.
 const SCHEDULE_EVERY: Duration = Duration::from_secs(3_600);
@@ -204,6 +207,12 @@ impl Host {
             tokio::spawn(tell_of_bus(bus.state(), desk_sender.clone())).abort_handle(),
             tokio::spawn(espn.run()).abort_handle(),
             tokio::spawn(async move { client.maintain().await }).abort_handle(),
+            tokio::spawn(tell_of_exchange(
+                Arc::clone(&account.client),
+                Arc::clone(&streams),
+                desk_sender.clone(),
+            ))
+            .abort_handle(),
             tokio::spawn(learn_of_maintenance(
                 Arc::clone(&account.client),
                 Arc::clone(streams.calendar()),
@@ -344,6 +353,35 @@ async fn learn_of_maintenance(client: Arc<Client<HttpTransport>>, calendar: Arc<
             Err(error) => warn!(%error, "the exchange's schedule could not be read"),
         }
         tokio::time::sleep(SCHEDULE_EVERY).await;
+    }
+}
+
+/// Tells the desk how the exchange itself stands: whether it takes orders, and how far its clock
+/// is from ours. While it cannot be asked, its last word on orders holds.
+async fn tell_of_exchange(
+    client: Arc<Client<HttpTransport>>,
+    streams: Arc<Streams>,
+    desk: DeskSender,
+) {
+    let mut state = ExchangeState::default();
+    loop {
+        if let Ok(status) = client.exchange_status().await {
+            state.paused = match (status.exchange_active, status.trading_active) {
+                (true, true) => None,
+                (true, false) => Some("the exchange has paused trading".to_owned()),
+                (false, _) => Some("the exchange is closed".to_owned()),
+            };
+        }
+        // The connection of the market data knows it best.
+        let skews = streams
+            .reports()
+            .into_iter()
+            .filter_map(|stream| stream.skew_ms.filter(|_| stream.name.starts_with("kalshi")));
+        state.skew_ms = skews.min_by_key(|skew| skew.unsigned_abs());
+        if desk.send(ToDesk::Exchange(state.clone())).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(EXCHANGE_EVERY).await;
     }
 }
 

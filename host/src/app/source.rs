@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use crate::agents::{AgentState, AgentStatus, Budget};
 use crate::bus::Bus;
 use crate::cache::Cache;
+use crate::desk::record::Halted;
 use crate::desk::{Command, DeskSender, Report, ToDesk};
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
@@ -146,9 +147,9 @@ impl Source for HostSource {
         Ok(self.with_report(report))
     }
 
-    async fn halt(&self, agent: Option<AgentId>, reason: String) -> Result<(), String> {
+    async fn halt(&self, agent: Option<AgentId>, halted: Halted) -> Result<(), String> {
         self.must_know(agent.as_ref()).await?;
-        ask(&self.desk, |done| Command::Halt { agent, reason, done }).await?
+        ask(&self.desk, |done| Command::Halt { agent, halted, done }).await?
     }
 
     async fn resume(&self, agent: Option<AgentId>) -> Result<(), String> {

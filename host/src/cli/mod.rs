@@ -117,6 +117,9 @@ enum Command {
         /// Why, for the journal
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        /// Go on accepting orders that only reduce a position
+        #[arg(long)]
+        reducing: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -175,8 +178,8 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Agents(format) => talk(talk::Request::Agents { json: format.json })?,
         Command::Positions(format) => talk(talk::Request::Positions { json: format.json })?,
         Command::Orders(format) => talk(talk::Request::Orders { json: format.json })?,
-        Command::Halt { agent, reason, format } => {
-            talk(talk::Request::Halt { agent, reason, json: format.json })?;
+        Command::Halt { agent, reason, reducing, format } => {
+            talk(talk::Request::Halt { agent, reason, reducing, json: format.json })?;
         }
         Command::Resume { agent, format } => {
             talk(talk::Request::Resume { agent, json: format.json })?;

@@ -21,7 +21,7 @@ pub(super) enum Request {
     Agents { json: bool },
     Positions { json: bool },
     Orders { json: bool },
-    Halt { agent: Option<String>, reason: Option<String>, json: bool },
+    Halt { agent: Option<String>, reason: Option<String>, reducing: bool, json: bool },
     Resume { agent: Option<String>, json: bool },
 }
 
@@ -54,17 +54,18 @@ async fn ask(client: &Client, request: Request) -> anyhow::Result<()> {
             let orders = &status.desk.working;
             if json { print_json(orders) } else { print(&orders_text(orders, status.now)) }
         }
-        Request::Halt { agent, reason, json } => {
-            let order = Order { agent: agent.map(AgentId::from), reason };
+        Request::Halt { agent, reason, reducing, json } => {
+            let order = Order { agent: agent.map(AgentId::from), reason, reducing };
             let done: Done = client.post("/halt", &order).await?;
             if json {
                 return print_json(&done);
             }
             let whose = whose(&done);
-            print(&format!("halted: no new orders of {whose}, working ones are being canceled\n"))
+            let what = if reducing { "only orders that reduce" } else { "no new orders" };
+            print(&format!("halted: {what} of {whose}, working ones are being canceled\n"))
         }
         Request::Resume { agent, json } => {
-            let order = Order { agent: agent.map(AgentId::from), reason: None };
+            let order = Order { agent: agent.map(AgentId::from), ..Order::default() };
             let done: Done = client.post("/resume", &order).await?;
             if json {
                 return print_json(&done);
@@ -277,6 +278,7 @@ mod tests {
     use hotpit_units::{Price, Quantity, Side};
 
     use super::*;
+    use crate::desk::record::Halted;
     use crate::ops::{Bound, Server, Settings, Source};
 
     /// A host that notes what it was told.
@@ -294,8 +296,8 @@ mod tests {
             Ok(Status { version: "0.1.0".into(), events: 7, ..Status::default() })
         }
 
-        async fn halt(&self, agent: Option<AgentId>, reason: String) -> Result<(), String> {
-            self.told.lock().unwrap().push(format!("halt {agent:?} {reason}"));
+        async fn halt(&self, agent: Option<AgentId>, halted: Halted) -> Result<(), String> {
+            self.told.lock().unwrap().push(format!("halt {agent:?} {}", halted.reason));
             match agent {
                 Some(agent) if agent.as_str() == "nobody" => Err("no agent `nobody`".into()),
                 _ => Ok(()),
@@ -341,6 +343,7 @@ mod tests {
         let halt = |agent: Option<&str>, reason: Option<&str>| Request::Halt {
             agent: agent.map(str::to_owned),
             reason: reason.map(str::to_owned),
+            reducing: false,
             json: false,
         };
         ask(&client, halt(None, Some("lunch"))).await.unwrap();

@@ -97,13 +97,13 @@ impl Desk {
                 created: order.created,
             })
             .collect();
-        let retired = self.ledger.retired();
+        let retired = self.ledger.agents.retired();
         let unknown = open().filter(|order| order.state == OrderState::Unknown).count();
         Report {
             halted: if self.stopping {
                 Some("shutting down".to_owned())
             } else {
-                self.halted.clone()
+                self.halted.as_ref().map(|halted| halted.reason.clone())
             },
             halted_agents: self
                 .ledger

@@ -6,7 +6,9 @@ use std::time::Duration;
 use hotpit_units::{Dollars, Timestamp};
 
 use super::inbox::AgentLimits;
-use super::record::{ORDER_IDS_KEPT, UsedOrderIds};
+use super::loss::Equity;
+use super::recent::Recent;
+use super::record::{Halted, ORDER_IDS_KEPT, UsedOrderIds};
 use crate::model::{AgentId, OrderId};
 
 /// The desk's own handle for an agent.
@@ -26,8 +28,8 @@ pub(super) struct AgentState {
     /// When it was last seen to come or go.
     pub(super) since: Timestamp,
     pub(super) limits: AgentLimits,
-    /// Why its new orders are stopped.
-    pub(super) halted: Option<String>,
+    /// Why its new orders are stopped, or all but those that reduce.
+    pub(super) halted: Option<Halted>,
     /// What it can lose, over all markets.
     pub(super) exposure: Dollars,
     /// Its orders that may still trade.
@@ -35,6 +37,18 @@ pub(super) struct AgentState {
     pub(super) order_ids: OrderIds,
     pub(super) rate: Rate,
     pub(super) idle: IdleNotes,
+    pub(super) recent: Recent,
+    /// What it made in markets that were retired.
+    pub(super) retired: Retired,
+    /// What its losses are measured from; none: it has not traded yet.
+    pub(super) equity: Option<Equity>,
+}
+
+/// What was made in markets that were retired.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Retired {
+    pub(super) realized: Dollars,
+    pub(super) fees: Dollars,
 }
 
 /// What an agent asks for to no effect: it costs the agent nothing, so that it is not all written
@@ -120,6 +134,15 @@ impl AgentTable {
 
     pub(super) fn name(&self, slot: AgentSlot) -> Option<&AgentId> {
         self.get(slot).name.as_ref()
+    }
+
+    /// What everybody made in markets that were retired, the outside as well.
+    pub(super) fn retired(&self) -> Retired {
+        let all = self.all.iter().map(|agent| agent.retired);
+        all.fold(Retired::default(), |sum, it| Retired {
+            realized: sum.realized + it.realized,
+            fees: sum.fees + it.fees,
+        })
     }
 
     /// By name, in order; the outside is not among them.

@@ -80,21 +80,58 @@ pub(super) fn leg_cost(side: Side, price: Price, quantity: Quantity) -> Dollars 
     }
 }
 
-/// The most that a holding with these orders can lose, fees apart.
-#[must_use]
-pub(super) fn market_risk(holding: &Holding, working: &Working) -> Dollars {
-    let pays_nothing = holding.cost.saturating_add(working.buy_cost);
-    let pays_one = holding
-        .cost
-        .saturating_sub(Price::ONE * holding.quantity)
-        .saturating_add(working.sell_cost);
-    pays_nothing.max(pays_one).max(Dollars::ZERO)
+/// What is lost at either end, with exactly the wrong orders filled; less than nothing is a gain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Ends {
+    /// If the market pays $0.
+    pub(super) pays_nothing: Dollars,
+    /// If it pays $1.
+    pub(super) pays_one: Dollars,
+}
+
+impl Ends {
+    /// Of a holding with these orders, fees apart.
+    pub(super) fn of(holding: &Holding, working: &Working) -> Self {
+        Self {
+            pays_nothing: holding.cost.saturating_add(working.buy_cost),
+            pays_one: holding
+                .cost
+                .saturating_sub(Price::ONE * holding.quantity)
+                .saturating_add(working.sell_cost),
+        }
+    }
+
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            pays_nothing: self.pays_nothing.saturating_add(other.pays_nothing),
+            pays_one: self.pays_one.saturating_add(other.pays_one),
+        }
+    }
+
+    /// What is left without the other.
+    pub(super) fn without(self, other: Self) -> Self {
+        Self {
+            pays_nothing: self.pays_nothing.saturating_sub(other.pays_nothing),
+            pays_one: self.pays_one.saturating_sub(other.pays_one),
+        }
+    }
+
+    /// The same with fees, which are lost at both.
+    pub(super) fn with_fees(self, fees: Dollars) -> Self {
+        self.and(Self { pays_nothing: fees, pays_one: fees })
+    }
+
+    /// The worse of both, if that is a loss.
+    pub(super) fn worst(self) -> Dollars {
+        self.pays_nothing.max(self.pays_one).max(Dollars::ZERO)
+    }
 }
 
 /// The most that a holding with these orders can lose, the fees of the orders included.
 #[must_use]
 pub(super) fn worst_case(holding: &Holding, working: &Working) -> Dollars {
-    market_risk(holding, working).saturating_add(working.fees)
+    Ends::of(holding, working).worst().saturating_add(working.fees)
 }
 
 #[cfg(test)]

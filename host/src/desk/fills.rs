@@ -90,6 +90,7 @@ impl Desk {
         let market = self.ledger.markets.slot(&fill.ticker);
         let (side, price, quantity, fee) = (fill.side, fill.price, fill.quantity, fill.fee);
         let holding = self.ledger.trade(agent, market, Trade { side, price, quantity, fee, now });
+        self.ledger.agents.get_mut(agent).recent.filled(market, now);
         let name = self.agent_name(agent);
         if let (Some(agent), Some(order), Some(market)) =
             (&name, number, self.ledger.markets.get(market).id())

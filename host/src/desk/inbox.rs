@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::io::ExchangeState;
+use super::record::Halted;
 use crate::model::{Action, AgentId, VenueFill, VenueOrder, VenuePosition};
 
 /// How many messages may wait for the desk. Of each agent there is at most one with actions (see
@@ -61,6 +63,8 @@ pub enum ToDesk {
         /// Why not; none: it can.
         down: Option<String>,
     },
+    /// How the exchange itself stands, by what was read last.
+    Exchange(ExchangeState),
     /// An operator's command.
     Command(Command),
 }
@@ -106,8 +110,8 @@ pub enum Command {
     Halt {
         /// One agent, or all.
         agent: Option<AgentId>,
-        /// Why, for the journal.
-        reason: String,
+        /// What is stopped, and why.
+        halted: Halted,
         /// Answered when the halt is on disk and the cancels are on their way.
         done: oneshot::Sender<Result<(), String>>,
     },

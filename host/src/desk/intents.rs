@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use hotpit_units::{Dollars, Quantity, Timestamp};
 
-use super::exposure::Working;
+use super::agent_table::AgentSlot;
+use super::exposure::{Ends, Working};
 use super::io::{Outputs, Request};
 use super::ledger::Stake;
+use super::market_table::MarketSlot;
 use super::orders::{Cancel, Order, OrderKey, Query};
-use super::record::{CommandGiven, Decision, Intent, OrderEvent, Record};
+use super::recent::Sent;
+use super::record::{CommandGiven, Decision, Holding, Intent, OrderEvent, Record};
 use super::risk::{self, Approved, Denial, Question};
 use super::state::Desk;
 use super::venue::CancelRequest;
@@ -74,18 +77,41 @@ impl Desk {
             now,
             order,
             limits: &self.settings.limits,
-            halted: if self.stopping { Some("shutting down") } else { self.halted.as_deref() },
+            stopping: self.stopping,
+            halted: self.halted.as_ref(),
+            exchange: &self.exchange,
             not_ready: self.sync.not_ready(),
             agent: agent.map(|slot| self.ledger.agents.get(slot)),
             market: market.map(|slot| self.ledger.markets.get(slot)),
             holding: stake.holding,
             working: stake.working,
+            slot: market,
+            group_risk: market.map(|slot| self.ledger.group_risk(slot, ends_of(order))),
+            duplicate: agent.and_then(|agent| self.duplicate(agent, market, order, now)),
             exposure: self.ledger.exposure(),
             open_orders: self.ledger.open_orders(),
             free_cash: market.map_or(Dollars::ZERO, |slot| {
                 self.ledger.shard(self.ledger.markets.get(slot).shard).free()
             }),
         }
+    }
+
+    /// The agent's order that this one repeats, while that may still trade.
+    fn duplicate(
+        &self,
+        agent: AgentSlot,
+        market: Option<MarketSlot>,
+        order: &NewOrder,
+        now: Timestamp,
+    ) -> Option<OrderId> {
+        let window = self.settings.limits.duplicate_window();
+        let recent = &self.ledger.agents.get(agent).recent;
+        let is_same = |it: &&Sent| {
+            Some(it.market) == market
+                && (it.side, it.price, it.quantity) == (order.side, order.price, order.quantity)
+        };
+        let working = |it: &Sent| self.orders.get(it.key).filter(|it| !it.state.is_final());
+        recent.within(window, now).filter(is_same).find_map(working)?.order
     }
 
     fn send(
@@ -130,6 +156,10 @@ impl Desk {
             committed: Working::default(),
             listed: false,
         });
+        let market = self.ledger.markets.slot(&ticker);
+        let (side, price, quantity) = (order.side, order.price, order.quantity);
+        let sent = Sent { at: now, key, market, side, price, quantity };
+        self.ledger.agents.get_mut(agent).recent.sent(sent);
         self.recount(key);
         out.records.push(intent(name, order, Some(ticker), now, decision));
         out.requests.push(Request::Place { order: key, approved });
@@ -285,6 +315,12 @@ impl Desk {
             reason,
         }));
     }
+}
+
+/// What the order adds to what can be lost at either end, fees apart.
+fn ends_of(order: &NewOrder) -> Ends {
+    let order = Working::of(order.side, order.price, order.quantity, Dollars::ZERO);
+    Ends::of(&Holding::default(), &order)
 }
 
 /// Our name for an order: what no other run begins with, and a number that no other order of this

@@ -5,10 +5,19 @@ use hotpit_units::Timestamp;
 use super::inbox::AgentLimits;
 use super::market_table::MarketView;
 use super::orders::OrderKey;
-use super::record::{JournalError, Record, RecoveredOrder};
+use super::record::{Halted, JournalError, Record, RecoveredOrder};
 use super::risk::Approved;
 use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
 use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder, VenuePosition};
+
+/// How the exchange itself stands, whatever becomes of its markets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExchangeState {
+    /// Why it takes no orders, if it says so.
+    pub paused: Option<String>,
+    /// By how much this machine's clock is ahead of its own, in milliseconds; none: not known.
+    pub skew_ms: Option<i64>,
+}
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -91,9 +100,11 @@ pub enum Input {
     Halt {
         /// One agent, or all.
         agent: Option<AgentId>,
-        /// Why.
-        reason: String,
+        /// What is stopped, and why.
+        halted: Halted,
     },
+    /// How the exchange itself stands.
+    Exchange(ExchangeState),
     /// New orders are welcome again. Of all: the exchange's word is taken on the positions that do
     /// not agree, as the report shows them.
     Resume {

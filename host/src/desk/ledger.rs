@@ -12,12 +12,14 @@
 //! Cash lies on the exchange's shards, and an order is paid from that of its market alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use super::agent_table::{AgentSlot, AgentTable};
-use super::exposure::{Working, worst_case};
+use super::exposure::{Ends, Working, worst_case};
+use super::groups::{GroupRisk, Groups};
 use super::holding::{collateral, signed};
 use super::market_table::{MarketSlot, MarketState, MarketTable, MarketView};
 use super::record::Holding;
@@ -58,13 +60,6 @@ impl ShardCash {
     }
 }
 
-/// What was made in markets that were retired.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Retired {
-    pub(super) realized: Dollars,
-    pub(super) fees: Dollars,
-}
-
 /// Holdings, commitments and cash.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -72,7 +67,7 @@ pub(super) struct Ledger {
     pub(super) agents: AgentTable,
     stakes: BTreeMap<(AgentSlot, MarketSlot), Stake>,
     shards: BTreeMap<i32, ShardCash>,
-    retired: Retired,
+    groups: Groups,
     exposure: Dollars,
     open_orders: u32,
 }
@@ -84,7 +79,7 @@ impl Ledger {
             agents: AgentTable::new(),
             stakes: BTreeMap::new(),
             shards: BTreeMap::new(),
-            retired: Retired::default(),
+            groups: Groups::default(),
             exposure: Dollars::ZERO,
             open_orders: 0,
         }
@@ -117,16 +112,30 @@ impl Ledger {
         }
     }
 
-    /// What was made in markets that were retired.
-    pub(super) fn retired(&self) -> Retired {
-        self.retired
+    /// What can be lost in the market's event and series, and what could be with this order.
+    pub(super) fn group_risk(&self, market: MarketSlot, order: Ends) -> [GroupRisk; 2] {
+        [self.groups.risk(market), self.groups.risk_with(market, order)]
+    }
+
+    /// What an agent has made, less fees, at the last marks there were.
+    pub(super) fn made(&self, agent: AgentSlot) -> Dollars {
+        let retired = self.agents.get(agent).retired;
+        let of_stake = |(market, stake): (MarketSlot, &Stake)| {
+            let Holding { quantity, cost, realized, fees } = stake.holding;
+            let mark = self.markets.get(market).last_mark;
+            let open = mark.map_or(Dollars::ZERO, |mark| mark * quantity - cost);
+            realized - fees + open
+        };
+        self.stakes_of(agent).map(of_stake).sum::<Dollars>() + retired.realized - retired.fees
     }
 
     /// Takes in a view of a market.
     pub(super) fn see(&mut self, view: MarketView, now: Timestamp) -> MarketSlot {
         let shard = view.market.exchange_index;
+        let market = Arc::clone(&view.market);
         let slot = self.markets.see(view, now);
         self.put_on(slot, shard);
+        self.groups.see(slot, &market, self.markets.get(slot).ends);
         slot
     }
 
@@ -268,19 +277,20 @@ impl Ledger {
                 self.retire_stakes(slot);
             }
             if self.markets.get(slot).holders.is_empty() && !named.contains(&slot) {
+                self.groups.remove(slot);
                 self.markets.remove(slot);
             }
         }
     }
 
     fn retire_stakes(&mut self, market: MarketSlot) {
-        let stakes = &mut self.stakes;
-        let retired = &mut self.retired;
+        let (stakes, agents) = (&mut self.stakes, &mut self.agents);
         self.markets.get_mut(market).holders.retain(|agent| {
             let key = (*agent, market);
             // Two agents may hold what cancels out.
             let flat = |stake: &&Stake| stake.holding.quantity.is_zero();
             let Some(stake) = stakes.get(&key).filter(flat) else { return true };
+            let retired = &mut agents.get_mut(*agent).retired;
             retired.realized += stake.holding.realized;
             retired.fees += stake.holding.fees;
             stakes.remove(&key);
@@ -298,13 +308,18 @@ impl Ledger {
             self.markets.get_mut(market).holders.push(agent);
             Stake::default()
         });
-        let before = stake.exposure;
+        let ends = |it: &Stake| Ends::of(&it.holding, &it.working).with_fees(it.working.fees);
+        let (before, before_ends) = (stake.exposure, ends(stake));
         change(stake);
         stake.exposure = worst_case(&stake.holding, &stake.working);
         let by = stake.exposure - before;
         self.exposure += by;
         self.agents.get_mut(agent).exposure += by;
-        stake.holding
+        let (holding, after_ends) = (stake.holding, ends(stake));
+        let of_market = self.markets.get_mut(market);
+        of_market.ends = of_market.ends.without(before_ends).and(after_ends);
+        self.groups.set(market, of_market.ends);
+        holding
     }
 }
 
@@ -320,8 +335,6 @@ pub(super) struct Trade {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 use super::agent_table::AgentSlot;
-use super::exposure::Working;
+use super::exposure::{Ends, Working};
 use crate::model::{FeeSchedule, Market, MarketId, MarketStatus, Quote};
 
 /// A market as the rest of the host sees it at one moment.
@@ -36,6 +36,11 @@ pub(super) struct MarketSlot(u32);
 impl MarketSlot {
     pub(super) const FIRST: Self = Self(0);
     pub(super) const LAST: Self = Self(u32::MAX);
+
+    #[cfg(test)]
+    pub(super) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// What the desk knows of a market.
@@ -51,6 +56,10 @@ pub(super) struct MarketState {
     /// Prices at which own orders may rest, with how many.
     bids: BTreeMap<Price, u32>,
     asks: BTreeMap<Price, u32>,
+    /// What all agents together lose at either end, fees of orders included.
+    pub(super) ends: Ends,
+    /// What a contract was worth when that could be told last.
+    pub(super) last_mark: Option<Price>,
     /// When a fill was booked here last.
     pub(super) traded: Timestamp,
     /// When it was seen or traded last.
@@ -70,6 +79,8 @@ impl MarketState {
             working: Working::default(),
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
+            ends: Ends::default(),
+            last_mark: None,
             traded: Timestamp::EPOCH,
             touched: Timestamp::EPOCH,
             shard: 0,
@@ -207,6 +218,7 @@ impl MarketTable {
         let state = self.get_mut(slot);
         state.view = Some(view);
         state.touched = now;
+        state.last_mark = state.mark().or(state.last_mark);
         slot
     }
 

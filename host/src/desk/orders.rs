@@ -19,6 +19,13 @@ const ENDED_KEPT: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderKey(u64);
 
+#[cfg(test)]
+impl OrderKey {
+    pub(super) const fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// An order, as the desk knows it.
 #[derive(Debug, Clone)]
 pub(super) struct Order {

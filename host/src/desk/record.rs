@@ -13,6 +13,7 @@ use std::sync::Arc;
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::loss::Equity;
 use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce, VenueOrderId};
 
 /// How many of an agent's own order numbers are remembered: the highest ones. A number at or
@@ -81,6 +82,8 @@ pub enum Record {
     Ready(Readiness),
     /// The exchange and the desk did not agree.
     Difference(Difference),
+    /// What losses are measured from changed. The last one of each scope holds over a restart.
+    Equity(EquityChanged),
 }
 
 /// The desk started.
@@ -263,7 +266,35 @@ pub struct Halt {
     /// Of one agent; none: of all.
     pub agent: Option<AgentId>,
     /// Why they are stopped; none: they are accepted again.
-    pub reason: Option<String>,
+    pub halted: Option<Halted>,
+}
+
+/// What new orders are stopped, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halted {
+    /// Only those that do not reduce a position.
+    pub reducing: bool,
+    /// Why.
+    pub reason: String,
+}
+
+impl Halted {
+    /// Every new order.
+    #[must_use]
+    pub fn all(reason: impl Into<String>) -> Self {
+        Self { reducing: false, reason: reason.into() }
+    }
+}
+
+/// What losses are measured from: changed with the day, and with each better moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquityChanged {
+    /// When.
+    pub ts: Timestamp,
+    /// Of one agent; none: of all together.
+    pub agent: Option<AgentId>,
+    /// What they are measured from now.
+    pub equity: Equity,
 }
 
 /// An agent came or went.
@@ -318,9 +349,13 @@ pub struct Recovered {
     /// The last holding of each (agent, market).
     pub holdings: Vec<RecoveredHolding>,
     /// Why new orders are stopped, if they are.
-    pub halted: Option<String>,
+    pub halted: Option<Halted>,
     /// Agents whose new orders are stopped, and why.
-    pub halted_agents: BTreeMap<AgentId, String>,
+    pub halted_agents: BTreeMap<AgentId, Halted>,
+    /// What the losses of all are measured from.
+    pub equity: Option<Equity>,
+    /// What the losses of each agent are measured from.
+    pub equities: BTreeMap<AgentId, Equity>,
     /// The numbers that each agent has used for its intents.
     pub order_ids: BTreeMap<AgentId, UsedOrderIds>,
 }

@@ -9,7 +9,7 @@ use hotpit_units::{Quantity, Timestamp};
 use super::io::Outputs;
 use super::orders::{Cancel, OrderKey, Query};
 use super::plausible;
-use super::record::{Difference, OrderEvent, Record};
+use super::record::{Difference, Halted, OrderEvent, Record};
 use super::settings::retry_delay;
 use super::state::{Desk, filled_of};
 use super::table::{self, Event};
@@ -44,6 +44,7 @@ impl Desk {
         match outcome {
             PlaceOutcome::Accepted { venue_order_id, filled, remaining } => {
                 self.orders.name(key, &venue_order_id);
+                self.refused(key, false, now, out);
                 let (event, reason) = if remaining.is_positive() {
                     (Event::Acknowledged, "")
                 } else if filled < quantity {
@@ -55,6 +56,7 @@ impl Desk {
             }
             PlaceOutcome::Rejected { reason } => {
                 self.heard(key, Event::Refused, Quantity::ZERO, &reason, now, out);
+                self.refused(key, true, now, out);
             }
             PlaceOutcome::Duplicate => {
                 let reason = "the exchange has an order of this name already";
@@ -70,6 +72,20 @@ impl Desk {
             }
         }
         self.place_parked(now, out);
+    }
+
+    /// Counts the orders of an agent that the exchange refused in a row: who has too many is halted,
+    /// whatever the reasons were.
+    fn refused(&mut self, key: OrderKey, is_refused: bool, now: Timestamp, out: &mut Outputs) {
+        let Some(order) = self.orders.get(key) else { return };
+        let agent = self.ledger.agents.get_mut(order.agent);
+        agent.recent.refused = if is_refused { agent.recent.refused.saturating_add(1) } else { 0 };
+        let (refused, limit) = (agent.recent.refused, self.settings.limits.refused_in_a_row);
+        if refused >= limit && agent.halted.is_none() {
+            let name = agent.name.clone();
+            let reason = format!("REFUSED_IN_A_ROW: refused={refused} limit={limit}");
+            self.halt(name, Halted::all(reason), now, out);
+        }
     }
 
     pub(super) fn canceled(
@@ -250,10 +266,11 @@ impl Desk {
     /// An order that was taken to have ended is there again, whatever the proof was that it had.
     /// Whether it works is asked, and what would have canceled it meanwhile does.
     fn back(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
-        let stopping = self.stopping || self.halted.is_some();
+        let stops = |halted: &Option<Halted>| halted.as_ref().is_some_and(|it| !it.reducing);
+        let stopping = self.stopping || stops(&self.halted);
         let Some(order) = self.orders.get_mut(key) else { return };
         let agent = self.ledger.agents.get(order.agent);
-        if !order.is_external() && (stopping || agent.halted.is_some() || !agent.live) {
+        if !order.is_external() && (stopping || stops(&agent.halted) || !agent.live) {
             order.cancel = Cancel::Due { at: now, attempt: 0 };
         }
         let name = order.client_order_id.as_ref().map_or("external", |name| name.as_str());

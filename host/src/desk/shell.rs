@@ -209,14 +209,15 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             ToDesk::Connected => self.step(Input::Connected),
             ToDesk::Disconnected { reason } => self.step(Input::Disconnected { reason }),
             ToDesk::Bus { down } => self.step(Input::Bus { down }),
+            ToDesk::Exchange(state) => self.step(Input::Exchange(state)),
             ToDesk::Command(command) => self.command(command),
         }
     }
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Halt { agent, reason, done } => {
-                let _ = done.send(self.try_step(Input::Halt { agent, reason }));
+            Command::Halt { agent, halted, done } => {
+                let _ = done.send(self.try_step(Input::Halt { agent, halted }));
             }
             // The next order would stand on records that are not there.
             Command::Resume { agent, done } => {

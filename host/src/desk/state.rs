@@ -12,12 +12,13 @@ use super::exposure::Working;
 use super::fees;
 use super::fills::Parked;
 use super::inbox::AgentLimits;
-use super::io::{Input, Outputs};
+use super::io::{ExchangeState, Input, Outputs};
 use super::ledger::Ledger;
+use super::loss::Equity;
 use super::market_table::{MarketSlot, MarketView};
 use super::orders::{Cancel, Order, OrderKey, Orders, Query};
 use super::record::{
-    AgentChanged, CommandGiven, Decision, Halt, Record, Recovered, RecoveredOrder, Started,
+    AgentChanged, CommandGiven, Decision, Halt, Halted, Record, Recovered, RecoveredOrder, Started,
 };
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
@@ -42,7 +43,10 @@ pub struct Desk {
     pub(super) fills: FillIds,
     /// Fills of which it is not known yet whose they are.
     pub(super) parked: Vec<Parked>,
-    pub(super) halted: Option<String>,
+    pub(super) halted: Option<Halted>,
+    /// What the losses of all are measured from.
+    pub(super) equity: Option<Equity>,
+    pub(super) exchange: ExchangeState,
     pub(super) stopping: bool,
     pub(super) sync: Sync,
     pub(super) told: Told,
@@ -85,6 +89,8 @@ impl Desk {
             fills: FillIds::default(),
             parked: Vec::new(),
             halted: recovered.halted,
+            equity: recovered.equity,
+            exchange: ExchangeState::default(),
             stopping: false,
             sync,
             told: Told::default(),
@@ -104,9 +110,13 @@ impl Desk {
             let slot = desk.ledger.agents.slot(name);
             desk.ledger.agents.get_mut(slot).order_ids = OrderIds::restore(ids);
         }
-        for (name, reason) in recovered.halted_agents {
+        for (name, halted) in recovered.halted_agents {
             let slot = desk.ledger.agents.slot(&name);
-            desk.ledger.agents.get_mut(slot).halted = Some(reason);
+            desk.ledger.agents.get_mut(slot).halted = Some(halted);
+        }
+        for (name, equity) in recovered.equities {
+            let slot = desk.ledger.agents.slot(&name);
+            desk.ledger.agents.get_mut(slot).equity = Some(equity);
         }
         for order in recovered.orders {
             desk.take_over(order, now);
@@ -136,7 +146,8 @@ impl Desk {
             Input::Connected => self.connected(now, out),
             Input::Disconnected { reason } => self.disconnected(reason, now, out),
             Input::Bus { down } => self.bus_changed(down, now, out),
-            Input::Halt { agent, reason } => self.halt(agent, reason, now, out),
+            Input::Halt { agent, halted } => self.halt(agent, halted, now, out),
+            Input::Exchange(state) => self.exchange = state,
             Input::Resume { agent } => self.resume(agent, now, out),
             Input::Shutdown => self.shutdown(now, out),
             Input::JournalFailed { reason } => self.journal_failed(&reason, now, out),
@@ -320,8 +331,15 @@ impl Desk {
         self.cancel_where(|order| order.agent == slot, now, out);
     }
 
-    fn halt(&mut self, agent: Option<AgentId>, reason: String, now: Timestamp, out: &mut Outputs) {
-        let kept = Some(reason.clone());
+    pub(super) fn halt(
+        &mut self,
+        agent: Option<AgentId>,
+        halted: Halted,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let halted = Some(halted);
+        let kept = halted.clone();
         match &agent {
             None => {
                 self.halted = kept;
@@ -334,7 +352,7 @@ impl Desk {
             }
         }
         // First, so that a halt is on disk even where a cancel's record is what fails.
-        out.records.insert(0, Record::Halt(Halt { ts: now, agent, reason: Some(reason) }));
+        out.records.insert(0, Record::Halt(Halt { ts: now, agent, halted }));
     }
 
     fn resume(&mut self, agent: Option<AgentId>, now: Timestamp, out: &mut Outputs) {
@@ -345,10 +363,13 @@ impl Desk {
             }
             Some(name) => {
                 let slot = self.ledger.agents.slot(name);
-                self.ledger.agents.get_mut(slot).halted = None;
+                let agent = self.ledger.agents.get_mut(slot);
+                agent.halted = None;
+                agent.recent.refused = 0;
             }
         }
-        out.records.push(Record::Halt(Halt { ts: now, agent, reason: None }));
+        self.forgive(agent.as_ref(), now, out);
+        out.records.push(Record::Halt(Halt { ts: now, agent, halted: None }));
     }
 
     fn shutdown(&mut self, now: Timestamp, out: &mut Outputs) {
@@ -361,7 +382,7 @@ impl Desk {
     /// Not written down as a halt, for want of a journal: a restart with a journal that works
     /// starts without it.
     fn journal_failed(&mut self, reason: &str, now: Timestamp, out: &mut Outputs) {
-        self.halted = Some(format!("journal: {reason}"));
+        self.halted = Some(Halted::all(format!("journal: {reason}")));
         self.cancel_where(|_| true, now, out);
     }
 }

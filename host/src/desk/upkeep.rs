@@ -33,6 +33,7 @@ impl Desk {
         self.check_told(now);
         self.cancel_orphans(now, out);
         self.note_left_out(now, out);
+        self.check_losses(now, out);
         self.retire(now);
         self.place_parked(now, out);
         self.read_account_if_due(now, out);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hotpit_units::Timestamp;
 use tracing::{error, info, warn};
 
-use super::record::{Journal, JournalError, Record, RecoveredOrder};
+use super::record::{Halted, Journal, JournalError, Record, RecoveredOrder};
 use super::settings::retry_delay;
 use crate::model::ClientOrderId;
 
@@ -159,8 +159,8 @@ pub(super) fn log(record: &Record) {
         },
         Record::Halt(halt) => {
             let agent = halt.agent.as_ref().map_or("all", |agent| agent.as_str());
-            match &halt.reason {
-                Some(reason) => warn!(agent, reason, "halted"),
+            match &halt.halted {
+                Some(Halted { reducing, reason }) => warn!(agent, reducing, reason, "halted"),
                 None => info!(agent, "resumed"),
             }
         }
@@ -176,6 +176,7 @@ pub(super) fn log(record: &Record) {
         | Record::Order(_)
         | Record::Fill(_)
         | Record::Command(_)
+        | Record::Equity(_)
         | Record::Agent(_) => {}
     }
 }

@@ -11,7 +11,7 @@ use super::error::{OpenError, explain};
 use super::settings::{Durability, Settings};
 
 /// What makes the schema of each version out of the one before it. A released one never changes.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 /// `hotp`, in the header of the file: tells a journal from another program's database.
 const APPLICATION_ID: i64 = 0x686f_7470;

@@ -10,10 +10,11 @@ use super::store::Store;
 use super::words::{
     Word, read_dollars, read_price, read_quantity, read_ts, stored_order_id, stored_ts,
 };
-use crate::desk::Recovered;
 use crate::desk::record::{
-    Decision, Holding, Intent, ORDER_IDS_KEPT, RecoveredHolding, RecoveredOrder, UsedOrderIds,
+    Decision, Halted, Holding, Intent, ORDER_IDS_KEPT, RecoveredHolding, RecoveredOrder,
+    UsedOrderIds,
 };
+use crate::desk::{Equity, Recovered};
 use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
 use crate::units::{Side, Timestamp};
 
@@ -29,6 +30,7 @@ impl Store {
 
 fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
     let (halted, halted_agents) = halts(connection)?;
+    let (equity, equities) = equities(connection)?;
     Ok(Recovered {
         runs: connection.query_row("SELECT count(*) FROM runs", (), |row| {
             row.get::<_, i64>(0).map(i64::cast_unsigned)
@@ -45,6 +47,8 @@ fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         holdings: rows(connection, "SELECT * FROM holdings ORDER BY agent, ticker", holding)?,
         halted,
         halted_agents,
+        equity,
+        equities,
         order_ids: used_order_ids(connection)?,
     })
 }
@@ -112,24 +116,47 @@ fn holding(row: &Row<'_>) -> rusqlite::Result<RecoveredHolding> {
 }
 
 /// The halts that hold: of all, and of each agent.
-fn halts(connection: &Connection) -> rusqlite::Result<(Option<String>, BTreeMap<AgentId, String>)> {
+fn halts(connection: &Connection) -> rusqlite::Result<(Option<Halted>, BTreeMap<AgentId, Halted>)> {
     let last = rows(
         connection,
-        "SELECT agent, reason FROM halts
+        "SELECT agent, reason, reducing FROM halts
          WHERE seq IN (SELECT max(seq) FROM halts GROUP BY agent)",
-        |row| Ok((row.get::<_, Option<String>>("agent")?, row.get::<_, Option<String>>("reason")?)),
+        |row| {
+            let reducing = row.get("reducing")?;
+            let reason = row.get::<_, Option<String>>("reason")?;
+            let halted = reason.map(|reason| Halted { reducing, reason });
+            Ok((row.get::<_, Option<String>>("agent")?, halted))
+        },
     )?;
     let mut of_all = None;
     let mut of_agents = BTreeMap::new();
-    for (agent, reason) in last {
-        match (agent, reason) {
-            (None, reason) => of_all = reason,
-            (Some(agent), Some(reason)) => {
-                of_agents.insert(agent.into(), reason);
+    for (agent, halted) in last {
+        match (agent, halted) {
+            (None, halted) => of_all = halted,
+            (Some(agent), Some(halted)) => {
+                of_agents.insert(agent.into(), halted);
             }
             (Some(_), None) => {}
         }
     }
+    Ok((of_all, of_agents))
+}
+
+/// What losses are measured from: of all, and of each agent.
+fn equities(
+    connection: &Connection,
+) -> rusqlite::Result<(Option<Equity>, BTreeMap<AgentId, Equity>)> {
+    let all = rows(connection, "SELECT * FROM equities", |row| {
+        let equity = Equity {
+            day: row.get::<_, i64>("day")?.cast_unsigned(),
+            at_start: read_dollars(row, "at_start_e6")?,
+            best: read_dollars(row, "best_e6")?,
+        };
+        Ok((row.get::<_, String>("agent")?, equity))
+    })?;
+    let mut of_agents: BTreeMap<AgentId, Equity> =
+        all.into_iter().map(|(agent, equity)| (agent.into(), equity)).collect();
+    let of_all = of_agents.remove(&AgentId::from(""));
     Ok((of_all, of_agents))
 }
 

@@ -12,8 +12,8 @@ use super::recover;
 use super::settings::Settings;
 use super::words::{Word, nanos, order_id};
 use crate::desk::record::{
-    AgentChanged, CommandGiven, Decision, Difference, FillBooked, Halt, HoldingCause,
-    HoldingChanged, Intent, OrderEvent, Readiness, RecoveredOrder, Started,
+    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, Halt,
+    HoldingCause, HoldingChanged, Intent, OrderEvent, Readiness, RecoveredOrder, Started,
 };
 use crate::desk::{Journal, JournalError, Record};
 use crate::model::{AgentId, ClientOrderId, OrderState, VenueOrderId};
@@ -141,10 +141,28 @@ fn write(connection: &Connection, seq: i64, record: &Record) -> rusqlite::Result
             "INSERT INTO commands (seq, ts_ns, agent, command) VALUES (?, ?, ?, ?)",
             params![seq, nanos(*ts), agent_name(agent.as_ref()), command],
         ),
-        Record::Halt(Halt { ts, agent, reason }) => run(
+        Record::Halt(Halt { ts, agent, halted }) => run(
             connection,
-            "INSERT INTO halts (seq, ts_ns, agent, reason) VALUES (?, ?, ?, ?)",
-            params![seq, nanos(*ts), agent_name(agent.as_ref()), reason],
+            "INSERT INTO halts (seq, ts_ns, agent, reason, reducing) VALUES (?, ?, ?, ?, ?)",
+            params![
+                seq,
+                nanos(*ts),
+                agent_name(agent.as_ref()),
+                halted.as_ref().map(|halted| &halted.reason),
+                halted.as_ref().is_some_and(|halted| halted.reducing),
+            ],
+        ),
+        Record::Equity(EquityChanged { ts, agent, equity }) => run(
+            connection,
+            "INSERT OR REPLACE INTO equities (agent, day, at_start_e6, best_e6, updated_ns)
+             VALUES (?, ?, ?, ?, ?)",
+            params![
+                agent_name(agent.as_ref()).unwrap_or_default(),
+                equity.day.cast_signed(),
+                equity.at_start.raw(),
+                equity.best.raw(),
+                nanos(*ts),
+            ],
         ),
         Record::Agent(AgentChanged { ts, agent, down }) => run(
             connection,

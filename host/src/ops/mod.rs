@@ -30,6 +30,7 @@ pub(crate) use server::{Done, Order, Problem};
 pub use settings::Settings;
 pub use status::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Status, Summary};
 
+use crate::desk::record::Halted;
 use crate::model::AgentId;
 
 /// What the operator's side needs of the host.
@@ -37,11 +38,12 @@ pub trait Source: Send + Sync + 'static {
     /// How things stand. An error where the desk cannot tell (it has stopped).
     fn status(&self) -> impl Future<Output = Result<Status, String>> + Send;
 
-    /// Stops new orders and cancels the working ones; of one agent, or of all.
+    /// Stops new orders, or all but those that reduce a position, and cancels the working ones; of
+    /// one agent, or of all.
     fn halt(
         &self,
         agent: Option<AgentId>,
-        reason: String,
+        halted: Halted,
     ) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Accepts orders again; of one agent, or of all.

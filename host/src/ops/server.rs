@@ -26,6 +26,7 @@ use super::files::{Endpoint, reachable};
 use super::guard::{Guard, Refusal};
 use super::{Settings, Source, Status, metrics};
 use crate::config::Secret;
+use crate::desk::record::Halted;
 use crate::model::AgentId;
 
 /// How many requests are answered at a time; more are refused at once, so that a storm of
@@ -296,6 +297,9 @@ pub(crate) struct Order {
     /// Why, for the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// Of a halt: orders that reduce a position are still accepted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reducing: bool,
 }
 
 impl Order {
@@ -318,9 +322,9 @@ pub(crate) struct Done {
 }
 
 async fn halt<S: Source>(State(app): State<Arc<App<S>>>, body: Bytes) -> Answer<Done> {
-    let Order { agent, reason } = Order::read(&body)?;
+    let Order { agent, reason, reducing } = Order::read(&body)?;
     let reason = reason.unwrap_or_else(|| "an operator said so".into());
-    let work = app.source.halt(agent.clone(), reason);
+    let work = app.source.halt(agent.clone(), Halted { reducing, reason });
     app.in_time(work).await?.map_err(Failure::Conflict)?;
     Ok(Json(Done { agent }))
 }

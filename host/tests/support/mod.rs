@@ -104,6 +104,12 @@ impl Setup {
         add("agents.budget", "batch_ms = 200".into());
         add("desk.limits", "exposure = \"2000\"".into());
         add("desk.limits", "exposure_per_agent = \"1000\"".into());
+        for key in ["exposure_per_event", "exposure_per_series", "daily_loss", "drawdown"] {
+            add("desk.limits", format!("{key} = \"2000\""));
+        }
+        for key in ["daily_loss_per_agent", "drawdown_per_agent"] {
+            add("desk.limits", format!("{key} = \"1000\""));
+        }
         add("desk.timing", "reconcile_every_ms = 3_000".into());
         add("feeds.espn", format!("url = \"http://{at}\""));
         for key in ["live_ms", "soon_ms", "idle_ms", "map_ms"] {

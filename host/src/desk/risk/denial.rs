@@ -24,6 +24,67 @@ pub enum Denial {
     },
     /// The agent is not running.
     AgentNotLive,
+    /// The exchange itself takes no orders.
+    ExchangePaused {
+        /// What it says of it.
+        reason: String,
+    },
+    /// The same order again, while the first one may still trade.
+    Duplicate {
+        /// The market.
+        market: Arc<str>,
+        /// The agent's number for the first one.
+        of: OrderId,
+        /// How soon after it this one came, at most.
+        window: Duration,
+    },
+    /// The price is too far from the market.
+    PriceCollar {
+        /// The market.
+        market: Arc<str>,
+        /// The price.
+        price: Price,
+        /// What it was compared with; none: nothing says what a contract is worth.
+        reference: Option<Price>,
+        /// How far it may be from it.
+        limit: Price,
+    },
+    /// The order is many times what the agent usually orders.
+    SizeUnusual {
+        /// The order.
+        order: Quantity,
+        /// The largest of its last orders.
+        largest: Quantity,
+        /// How many times that it may be.
+        multiple: u32,
+    },
+    /// The agent traded too often in the market.
+    RepeatedFills {
+        /// The market.
+        market: Arc<str>,
+        /// How often.
+        fills: u32,
+        /// In which time.
+        window: Duration,
+        /// How often it may.
+        limit: u32,
+    },
+    /// Only orders that reduce a position are accepted.
+    ReduceOnly {
+        /// The market.
+        market: Arc<str>,
+        /// The agent's position.
+        position: Quantity,
+        /// The order.
+        order: Quantity,
+    },
+    /// This machine's clock and the exchange's are too far apart.
+    ClockSkew {
+        /// By how much this machine's is ahead, in milliseconds.
+        skew_ms: i64,
+        /// How far they may be apart.
+        limit_ms: u64,
+    },
     /// The handle stands for no market.
     MarketUnknown {
         /// The handle.
@@ -182,6 +243,13 @@ impl Denial {
             Self::Halted { .. } => "HALTED",
             Self::AgentHalted { .. } => "AGENT_HALTED",
             Self::AgentNotLive => "AGENT_NOT_LIVE",
+            Self::ExchangePaused { .. } => "EXCHANGE_PAUSED",
+            Self::Duplicate { .. } => "DUPLICATE_ORDER",
+            Self::PriceCollar { .. } => "PRICE_COLLAR",
+            Self::SizeUnusual { .. } => "SIZE_UNUSUAL",
+            Self::RepeatedFills { .. } => "REPEATED_FILLS",
+            Self::ReduceOnly { .. } => "REDUCE_ONLY",
+            Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::MarketUnknown { .. } => "MARKET_UNKNOWN",
             Self::MarketNotOpen { .. } => "MARKET_NOT_OPEN",
             Self::MarketClosed { .. } => "MARKET_CLOSED",
@@ -212,8 +280,32 @@ impl fmt::Display for Denial {
         f.write_str(self.code())?;
         match self {
             Self::AgentNotLive | Self::PostOnlyInvalid => Ok(()),
-            Self::Halted { reason } | Self::AgentHalted { reason } | Self::NotReady { reason } => {
-                write!(f, ": {reason}")
+            Self::Halted { reason }
+            | Self::AgentHalted { reason }
+            | Self::NotReady { reason }
+            | Self::ExchangePaused { reason } => write!(f, ": {reason}"),
+            Self::Duplicate { market, of, window } => {
+                let window = window.as_millis();
+                write!(f, ": market={market} of={} window_ms={window}", of.0)
+            }
+            Self::PriceCollar { market, price, reference: Some(reference), limit } => {
+                write!(f, ": market={market} price={price} reference={reference} limit={limit}")
+            }
+            Self::PriceCollar { market, price, reference: None, limit } => {
+                write!(f, ": market={market} price={price} reference=none limit={limit}")
+            }
+            Self::SizeUnusual { order, largest, multiple } => {
+                write!(f, ": order={order} largest={largest} multiple={multiple}")
+            }
+            Self::RepeatedFills { market, fills, window, limit } => {
+                let window = window.as_millis();
+                write!(f, ": market={market} fills={fills} window_ms={window} limit={limit}")
+            }
+            Self::ReduceOnly { market, position, order } => {
+                write!(f, ": market={market} position={position} order={order}")
+            }
+            Self::ClockSkew { skew_ms, limit_ms } => {
+                write!(f, ": skew_ms={skew_ms} limit_ms={limit_ms}")
             }
             Self::MarketUnknown { market } => write!(f, ": market={}", market.0),
             Self::MarketNotOpen { market, status } => {

@@ -4,17 +4,17 @@ use hotpit_units::Dollars;
 
 use super::size::tighter;
 use super::{Case, Denial};
-use crate::desk::exposure::{Working, market_risk};
+use crate::desk::exposure::{Ends, Working};
 
 /// An order that adds nothing to what can be lost passes even above the limit: it is how one
 /// gets below it again. Its fees are counted against the limits of those that add something.
 pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     let question = case.question;
     let order = question.order;
-    let before = market_risk(&question.holding, &question.working);
+    let before = Ends::of(&question.holding, &question.working).worst();
     let mut working = question.working;
     working.add(&Working::of(order.side, order.price, order.quantity, Dollars::ZERO));
-    let adds = market_risk(&question.holding, &working).saturating_sub(before);
+    let adds = Ends::of(&question.holding, &working).worst().saturating_sub(before);
     if !adds.is_positive() {
         return Ok(());
     }
@@ -25,6 +25,23 @@ pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     {
         if exposure.saturating_add(adds) > limit {
             return Err(Denial::Exposure { scope, exposure, order: adds, limit });
+        }
+    }
+    Ok(())
+}
+
+/// The same for the event of the market, whose outcomes may exclude each other, and its series.
+pub(super) fn of_groups(case: &Case<'_>) -> Result<(), Denial> {
+    let Some([now, with]) = &case.question.group_risk else { return Ok(()) };
+    let limits = case.question.limits;
+    for (scope, exposure, with, limit) in [
+        ("event", now.event, with.event, limits.exposure_per_event),
+        ("series", now.series, with.series, limits.exposure_per_series),
+    ] {
+        let adds = with - exposure;
+        if adds.is_positive() && with.saturating_add(case.fees) > limit {
+            let order = adds.saturating_add(case.fees);
+            return Err(Denial::Exposure { scope, exposure, order, limit });
         }
     }
     Ok(())

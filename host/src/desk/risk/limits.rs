@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use hotpit_units::{Dollars, Quantity};
+use hotpit_units::{Dollars, Price, Quantity};
 use serde::Deserialize;
+
+use crate::desk::recent::FILLS_KEPT;
 
 /// What the risk manager allows, over all agents and for each. An agent's own settings can
 /// tighten what is said here, never widen it. The defaults are meant for a small account.
@@ -29,6 +31,38 @@ pub struct Limits {
     pub open_orders_per_agent: u32,
     /// Orders of all agents that may trade at the same time.
     pub open_orders: u32,
+    /// The most that all agents together can lose in the markets of one event, in dollars. Where
+    /// the outcomes exclude each other, one covers another.
+    pub exposure_per_event: Dollars,
+    /// The most that all agents together can lose in the events of one series, in dollars.
+    pub exposure_per_series: Dollars,
+    /// Orders of all agents in one market that may trade at the same time.
+    pub open_orders_per_market: u32,
+    /// The same order of an agent (market, side, price, quantity) is not sent again within this
+    /// time while the first one may still trade, in milliseconds. 0: it is.
+    pub duplicate_window_ms: u64,
+    /// How far above the best ask a buy may be, and below the best bid a sell, in dollars.
+    pub price_collar: Price,
+    /// How many times the largest of an agent's last orders the next one may be.
+    pub size_multiple_max: u32,
+    /// How often an agent may trade in one market within `fills_window_ms` before its new orders
+    /// there are denied.
+    pub fills_per_market: u32,
+    /// The time for that, in milliseconds.
+    pub fills_window_ms: u64,
+    /// How many orders in a row the exchange may refuse before the agent is halted.
+    pub refused_in_a_row: u32,
+    /// What one agent may lose from midnight UTC, in dollars, open positions at the mid and fees
+    /// included: then it is halted, over restarts, until an operator resumes it.
+    pub daily_loss_per_agent: Dollars,
+    /// The same for all agents together.
+    pub daily_loss: Dollars,
+    /// What one agent may lose from its best moment on, in dollars.
+    pub drawdown_per_agent: Dollars,
+    /// The same for all agents together.
+    pub drawdown: Dollars,
+    /// How far this machine's clock and the exchange's may be apart, in milliseconds.
+    pub clock_skew_ms_max: u64,
     /// Orders per second of one agent. A second's worth may come at once.
     pub orders_per_second: u32,
     /// How old the last proof that a book is right may be, in milliseconds.
@@ -47,6 +81,21 @@ impl Default for Limits {
             exposure: Dollars::from_dollars(200),
             open_orders_per_agent: 40,
             open_orders: 200,
+            exposure_per_event: Dollars::from_dollars(100),
+            exposure_per_series: Dollars::from_dollars(150),
+            open_orders_per_market: 20,
+            duplicate_window_ms: 250,
+            price_collar: Price::from_cents(10),
+            size_multiple_max: 10,
+            fills_per_market: 50,
+            fills_window_ms: 10_000,
+            refused_in_a_row: 10,
+            daily_loss_per_agent: Dollars::from_dollars(25),
+            daily_loss: Dollars::from_dollars(50),
+            drawdown_per_agent: Dollars::from_dollars(35),
+            drawdown: Dollars::from_dollars(70),
+            // The exchange refuses signatures that are much further off.
+            clock_skew_ms_max: 2_000,
             orders_per_second: 10,
             // A quiet market is not a stale one: the stream's own watchdog is what notices a
             // dead connection. This is the bound behind it.
@@ -75,10 +124,35 @@ impl Limits {
         positive("orders_per_second", self.orders_per_second > 0);
         positive("book_age_ms_max", self.book_age_ms_max > 0);
         positive("game_age_ms_max", self.game_age_ms_max > 0);
+        positive("exposure_per_event", self.exposure_per_event.is_positive());
+        positive("exposure_per_series", self.exposure_per_series.is_positive());
+        positive("open_orders_per_market", self.open_orders_per_market > 0);
+        positive("price_collar", self.price_collar > Price::ZERO);
+        positive("size_multiple_max", self.size_multiple_max > 0);
+        positive("fills_per_market", self.fills_per_market > 0);
+        positive("fills_window_ms", self.fills_window_ms > 0);
+        positive("refused_in_a_row", self.refused_in_a_row > 0);
+        positive("daily_loss_per_agent", self.daily_loss_per_agent.is_positive());
+        positive("daily_loss", self.daily_loss.is_positive());
+        positive("drawdown_per_agent", self.drawdown_per_agent.is_positive());
+        positive("drawdown", self.drawdown.is_positive());
+        positive("clock_skew_ms_max", self.clock_skew_ms_max > 0);
+        let remembered = u32::try_from(FILLS_KEPT).unwrap_or(u32::MAX);
+        if self.fills_per_market > remembered {
+            problems.push(format!("desk.limits.fills_per_market: must be at most {remembered}"));
+        }
     }
 
     pub(super) fn book_age_max(&self) -> Duration {
         Duration::from_millis(self.book_age_ms_max)
+    }
+
+    pub(in crate::desk) fn duplicate_window(&self) -> Duration {
+        Duration::from_millis(self.duplicate_window_ms)
+    }
+
+    pub(super) fn fills_window(&self) -> Duration {
+        Duration::from_millis(self.fills_window_ms)
     }
 
     pub(super) fn game_age_max(&self) -> Duration {
@@ -91,14 +165,19 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "order {} contracts and ${}, position {} contracts a market, at risk ${} an agent \
-             and ${} in all, open orders {} an agent and {} in all, {} orders a second an agent, \
-             book at most {} ms old, game at most {} ms old",
+            "order {} contracts and ${}, position {} contracts a market, at risk ${} an agent, ${} \
+             an event, ${} a series and ${} in all, loss a day ${} an agent and ${} in all, open \
+             orders {} an agent and {} in all, {} orders a second an agent, book at most {} ms old, \
+             game at most {} ms old",
             self.order_quantity,
             self.order_cost,
             self.position_per_market,
             self.exposure_per_agent,
+            self.exposure_per_event,
+            self.exposure_per_series,
             self.exposure,
+            self.daily_loss_per_agent,
+            self.daily_loss,
             self.open_orders_per_agent,
             self.open_orders,
             self.orders_per_second,

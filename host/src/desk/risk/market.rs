@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::{Case, Denial, Question};
-use crate::desk::market_table::{MarketState, MarketView};
+use crate::desk::market_table::{MarketSlot, MarketState, MarketView};
 use crate::model::MarketStatus;
 
 pub(super) fn open<'a>(
     question: &Question<'a>,
-) -> Result<(&'a MarketState, &'a MarketView), Denial> {
+) -> Result<(MarketSlot, &'a MarketState, &'a MarketView), Denial> {
+    if let Some(reason) = &question.exchange.paused {
+        return Err(Denial::ExchangePaused { reason: reason.clone() });
+    }
     let unknown = || Denial::MarketUnknown { market: question.order.market };
-    let market = question.market.ok_or_else(unknown)?;
+    let (slot, market) = question.slot.zip(question.market).ok_or_else(unknown)?;
     let view = market.view.as_ref().ok_or_else(unknown)?;
     let status = view.market.status;
     if status != MarketStatus::Active {
@@ -20,7 +23,7 @@ pub(super) fn open<'a>(
     if view.market.close_time.is_some_and(|close| question.now >= close) {
         return Err(Denial::MarketClosed { market: Arc::clone(&market.ticker) });
     }
-    Ok((market, view))
+    Ok((slot, market, view))
 }
 
 pub(super) fn book(case: &Case<'_>) -> Result<(), Denial> {

@@ -6,18 +6,21 @@
 //!
 //! | file | checks |
 //! | --- | --- |
-//! | `trading` | halted, agent halted, agent live, desk ready |
-//! | `market` | market known and open, book synced and fresh, game fresh |
+//! | `trading` | halted, agent halted, agent live, desk ready, clock |
+//! | `market` | exchange and market open, book synced and fresh, game fresh |
 //! | `form` | order number unused, price on the grid, quantity, expiry, post-only |
+//! | `repeat` | the same order again, an unusual size, fills that follow too fast |
 //! | `size` | order limit, cost of an order, cash on the shard with fees, open orders |
+//! | `collar` | the distance of the price from the market |
 //! | `matching` | self-match, post-only crossing |
-//! | `position` | position of the agent and of the account |
-//! | `exposure` | what can be lost, by the agent and by all |
+//! | `position` | position of the agent and of the account; reducing only, where that is asked |
+//! | `exposure` | what can be lost: in the event, in the series, by the agent, by all |
 //! | `rate` | orders per second |
 //!
 //! Promise: fails closed. What is missing, zero or stale is a denial with a code of its own, and
 //! there is no way to an [`Approved`] but through every check.
 
+mod collar;
 mod denial;
 mod exposure;
 mod form;
@@ -26,6 +29,7 @@ mod market;
 mod matching;
 mod position;
 pub(super) mod rate;
+mod repeat;
 mod size;
 mod trading;
 
@@ -40,10 +44,12 @@ pub(super) use size::tighter;
 use super::agent_table::AgentState;
 use super::exposure::Working;
 use super::fees;
-use super::market_table::{MarketState, MarketView};
-use super::record::Holding;
+use super::groups::GroupRisk;
+use super::io::ExchangeState;
+use super::market_table::{MarketSlot, MarketState, MarketView};
+use super::record::{Halted, Holding};
 use super::venue::PlaceRequest;
-use crate::model::{ClientOrderId, NewOrder};
+use crate::model::{ClientOrderId, NewOrder, OrderId};
 
 /// A request that passed every check. Only [`decide`] makes one, so what holds one may send it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +76,12 @@ pub(super) struct Question<'a> {
     pub(super) now: Timestamp,
     pub(super) order: &'a NewOrder,
     pub(super) limits: &'a Limits,
-    /// Why new orders are stopped, if they are.
-    pub(super) halted: Option<&'a str>,
+    /// The desk is shutting down.
+    pub(super) stopping: bool,
+    /// Why new orders are stopped, or all but those that reduce, if they are.
+    pub(super) halted: Option<&'a Halted>,
+    /// How the exchange itself stands.
+    pub(super) exchange: &'a ExchangeState,
     /// Why the desk does not know the exchange's state, if it does not.
     pub(super) not_ready: Option<&'a str>,
     /// Whose intent it is; none: an agent that the desk never heard of.
@@ -82,6 +92,12 @@ pub(super) struct Question<'a> {
     pub(super) holding: Holding,
     /// What the agent's orders in the market may still trade.
     pub(super) working: Working,
+    /// The market's slot.
+    pub(super) slot: Option<MarketSlot>,
+    /// What can be lost in the market's event and series now, and with the order.
+    pub(super) group_risk: Option<[GroupRisk; 2]>,
+    /// The agent's order that this one repeats.
+    pub(super) duplicate: Option<OrderId>,
     /// What all agents together can lose.
     pub(super) exposure: Dollars,
     /// Orders of all agents that may trade.
@@ -95,6 +111,7 @@ pub(super) struct Case<'a> {
     question: &'a Question<'a>,
     agent: &'a AgentState,
     market: &'a MarketState,
+    slot: MarketSlot,
     view: &'a MarketView,
     /// The most that the order costs in fees.
     fees: Dollars,
@@ -140,23 +157,30 @@ pub(super) fn check<'a>(question: &Question<'a>) -> Result<&'a MarketView, Denia
     let order = question.order;
     trading::not_halted(question)?;
     let agent = trading::agent(question)?;
-    let (market, view) = market::open(question)?;
+    let (slot, market, view) = market::open(question)?;
     let fees = fees::worst(view.market.fees, order.price, order.quantity);
-    let case = Case { question, agent, market, view, fees };
+    let case = Case { question, agent, market, slot, view, fees };
     market::book(&case)?;
     market::game(&case)?;
     trading::ready(question)?;
     form::order_id(&case)?;
+    repeat::duplicate(&case)?;
     form::price(&case)?;
     size::quantity(&case)?;
     form::lifetime(&case)?;
     size::cost(&case)?;
     size::cash(&case)?;
+    collar::price(&case)?;
+    repeat::size(&case)?;
     matching::own_orders(&case)?;
     size::open_orders(&case)?;
     position::worst_case(&case)?;
+    exposure::of_groups(&case)?;
     exposure::worst_case(&case)?;
+    position::reduces(&case)?;
     rate::within(&case)?;
+    repeat::fills(&case)?;
+    trading::clock(question)?;
     matching::post_only(&case)?;
     Ok(view)
 }

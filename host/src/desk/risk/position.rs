@@ -14,6 +14,24 @@ pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     check(case, "all", case.market.held, &case.market.working, desk)
 }
 
+/// In the reducing state: only what brings the agent's position nearer to zero, with everything
+/// that works on that side, and never beyond.
+pub(super) fn reduces(case: &Case<'_>) -> Result<(), Denial> {
+    let question = case.question;
+    if question.halted.is_none() && case.agent.halted.is_none() {
+        return Ok(());
+    }
+    let (held, order) = (question.holding.quantity, question.order.quantity);
+    let left = match question.order.side {
+        Side::Bid => -(held + question.working.buy),
+        Side::Ask => held - question.working.sell,
+    };
+    if order <= left {
+        return Ok(());
+    }
+    Err(Denial::ReduceOnly { market: case.ticker(), position: held, order })
+}
+
 fn check(
     case: &Case<'_>,
     scope: &'static str,

@@ -54,6 +54,7 @@ pub(super) fn cash(case: &Case<'_>) -> Result<(), Denial> {
 pub(super) fn open_orders(case: &Case<'_>) -> Result<(), Denial> {
     let limits = case.question.limits;
     let all = [
+        ("market", case.market.working.orders, limits.open_orders_per_market),
         ("agent", case.agent.open_orders, limits.open_orders_per_agent),
         ("all", case.question.open_orders, limits.open_orders),
     ];

@@ -2,6 +2,7 @@
 
 mod books;
 mod extremes;
+mod limits;
 mod orders;
 mod properties;
 mod recovery;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
+use super::record::Halted;
 use super::venue::{AccountSnapshot, CancelRequest, PlaceOutcome, PlaceRequest};
 use super::{
     AgentLimits, Desk, Input, Limits, MarketView, OrderKey, Outputs, Record, Recovered, Request,
@@ -106,6 +108,27 @@ pub(super) fn ask(number: u64, price: u32, quantity: i64) -> NewOrder {
     order(number, Side::Ask, price, quantity)
 }
 
+/// Limits that only a test of them meets: the same order may come again and again.
+pub(super) fn lenient() -> Limits {
+    let dollars = Dollars::from_dollars;
+    Limits {
+        exposure: dollars(400),
+        exposure_per_agent: dollars(300),
+        exposure_per_event: dollars(400),
+        exposure_per_series: dollars(400),
+        open_orders_per_market: 200,
+        duplicate_window_ms: 0,
+        price_collar: Price::ONE,
+        size_multiple_max: 1_000,
+        fills_per_market: 1_000,
+        daily_loss: dollars(1_000),
+        daily_loss_per_agent: dollars(1_000),
+        drawdown: dollars(1_000),
+        drawdown_per_agent: dollars(1_000),
+        ..Limits::default()
+    }
+}
+
 /// A desk at work, with what it put out last.
 pub(super) struct Floor {
     pub(super) desk: Desk,
@@ -130,22 +153,30 @@ impl Floor {
 
     /// A desk that is ready, with $1,000, a market and an agent.
     pub(super) fn open() -> Self {
-        Self::with_limits(Limits {
-            exposure: Dollars::from_dollars(400),
-            exposure_per_agent: Dollars::from_dollars(300),
-            ..Limits::default()
-        })
+        Self::with_limits(lenient())
+    }
+
+    /// The same, of a market of which nothing but its name is known.
+    pub(super) fn cold_market(limits: Limits) -> Self {
+        let settings = Settings { limits, ..Settings::default() };
+        let mut floor = Self::cold(settings, Recovered { runs: 1, ..Recovered::default() });
+        floor.make_ready();
+        floor
     }
 
     pub(super) fn with_limits(limits: Limits) -> Self {
         let settings = Settings { limits, ..Settings::default() };
         let mut floor = Self::cold(settings, Recovered { runs: 1, ..Recovered::default() });
-        floor.apply(Input::Connected);
-        floor.apply(Input::Account(Ok(floor.snapshot())));
-        floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
+        floor.make_ready();
         floor.apply(Input::Market(view(floor.now)));
-        assert_eq!(floor.desk.report().not_ready, None);
         floor
+    }
+
+    fn make_ready(&mut self) {
+        self.apply(Input::Connected);
+        self.apply(Input::Account(Ok(self.snapshot())));
+        self.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
+        assert_eq!(self.desk.report().not_ready, None);
     }
 
     pub(super) fn apply(&mut self, input: Input) {

@@ -248,7 +248,7 @@ fn an_order_that_was_taken_to_have_ended_and_is_listed_works_again() {
 fn an_order_that_comes_back_while_halted_is_canceled() {
     let mut floor = Floor::open();
     let sent = presumed_gone(&mut floor);
-    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    floor.apply(Input::Halt { agent: None, halted: Halted::all("operator") });
     floor.apply(Input::Fill(filled(&sent, "f1", 4, floor.now)));
     assert_eq!(floor.position(), contracts(4));
     assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
@@ -331,7 +331,7 @@ fn a_cancel_that_was_refused_is_tried_again_later_however_often_it_is_asked_for(
 fn a_halt_stops_new_orders_and_cancels_the_working_ones() {
     let mut floor = Floor::open();
     floor.rest(bid(1, 50, 10));
-    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    floor.apply(Input::Halt { agent: None, halted: Halted::all("operator") });
     assert_eq!(floor.cancels().len(), 1);
     assert!(matches!(floor.out.records[0], Record::Halt(_)));
     assert!(floor.denied(bid(2, 50, 1)).starts_with("HALTED"));

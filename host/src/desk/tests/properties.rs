@@ -80,6 +80,19 @@ struct World {
 
 fn unlimited() -> Limits {
     Limits {
+        duplicate_window_ms: 0,
+        price_collar: Price::ONE,
+        size_multiple_max: u32::MAX,
+        fills_per_market: 1_000,
+        fills_window_ms: 1,
+        exposure_per_event: Dollars::MAX,
+        exposure_per_series: Dollars::MAX,
+        open_orders_per_market: u32::MAX,
+        refused_in_a_row: u32::MAX,
+        daily_loss: Dollars::MAX,
+        daily_loss_per_agent: Dollars::MAX,
+        drawdown: Dollars::MAX,
+        drawdown_per_agent: Dollars::MAX,
         order_quantity: contracts(1_000),
         order_cost: Dollars::from_dollars(10_000),
         position_per_market: contracts(100_000),

@@ -148,7 +148,7 @@ fn order_numbers_of_the_last_run_stay_used() {
 
 #[test]
 fn a_halt_holds_over_a_restart_and_cancels_what_works() {
-    let halted = Some("operator".to_owned());
+    let halted = Some(Halted::all("operator"));
     let recovered = Recovered { halted, ..recovered(OrderState::PartlyFilled, Some("v-old")) };
     let floor = Floor::cold(Settings::default(), recovered);
     assert_eq!(floor.cancels().len(), 1);
@@ -271,7 +271,7 @@ fn an_order_that_ended_in_an_earlier_run_and_works_is_its_agents() {
     assert_eq!(floor.differences(), ["order_back"]);
     assert_eq!(floor.working(), [(OrderState::PartlyFilled, contracts(6))]);
     assert!(floor.cancels().is_empty());
-    floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+    floor.apply(Input::Halt { agent: None, halted: Halted::all("operator") });
     assert_eq!(floor.cancels().len(), 1);
 
     let mut floor = Floor::open();

@@ -18,8 +18,8 @@ fn lost(sent: &Sent) -> Input {
 #[test]
 fn an_order_that_was_refused_and_is_there_does_not_escape_a_halt() {
     let halts: [fn(&mut Floor); 4] = [
-        |floor| floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() }),
-        |floor| floor.apply(Input::Halt { agent: Some(agent()), reason: "operator".to_owned() }),
+        |floor| floor.apply(Input::Halt { agent: None, halted: Halted::all("operator") }),
+        |floor| floor.apply(Input::Halt { agent: Some(agent()), halted: Halted::all("operator") }),
         |floor| floor.apply(Input::AgentDown { agent: agent(), reason: "deleted".to_owned() }),
         |floor| floor.apply(Input::Shutdown),
     ];

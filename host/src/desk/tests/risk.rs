@@ -36,7 +36,7 @@ fn every_check_denies_with_its_code_and_its_numbers() {
         Case {
             name: "halted",
             arrange: |floor| {
-                floor.apply(Input::Halt { agent: None, reason: "operator".to_owned() });
+                floor.apply(Input::Halt { agent: None, halted: Halted::all("operator") });
             },
             intent: bid(1, 50, 1),
             denial: "HALTED: operator",
@@ -51,7 +51,7 @@ fn every_check_denies_with_its_code_and_its_numbers() {
             name: "agent halted",
             arrange: |floor| {
                 let reason = "too wild".to_owned();
-                floor.apply(Input::Halt { agent: Some(agent()), reason });
+                floor.apply(Input::Halt { agent: Some(agent()), halted: Halted::all(reason) });
             },
             intent: bid(1, 50, 1),
             denial: "AGENT_HALTED: too wild",

@@ -179,7 +179,12 @@ impl Hand {
     async fn halt(&self) -> Result<(), String> {
         let (done, answer) = oneshot::channel();
         let reason = "operator".to_owned();
-        self.send(ToDesk::Command(Command::Halt { agent: None, reason, done })).await;
+        self.send(ToDesk::Command(Command::Halt {
+            agent: None,
+            halted: Halted::all(reason),
+            done,
+        }))
+        .await;
         answer.await.unwrap()
     }
 
@@ -235,7 +240,7 @@ fn with_desk<V: Venue, F: Future<Output = ()>>(
         let mut started = Outputs::default();
         let recovered = Recovered { runs: 1, ..Recovered::default() };
         let timing = Timing { drain_ms: 300, tick_ms: 10, ..Timing::default() };
-        let settings = Settings { timing, ..Settings::default() };
+        let settings = Settings { timing, limits: lenient() };
         let desk = Desk::new(settings, "test".to_owned(), recovered, START, &mut started);
         let exchange = Exchange { log: Rc::clone(&log), clock, gate: Rc::clone(&gate) };
         let running = run(

@@ -12,7 +12,7 @@ use super::open::connect;
 use super::retention::{Tidied, tidy};
 use super::{Durability, OpenError, Settings, Store};
 use crate::desk::record::{
-    Decision, Difference, FillBooked, Halt, Holding, Intent, ORDER_IDS_KEPT, OrderEvent,
+    Decision, Difference, FillBooked, Halt, Halted, Holding, Intent, ORDER_IDS_KEPT, OrderEvent,
     UsedOrderIds,
 };
 use crate::desk::{Journal, Record, Recovered};
@@ -254,7 +254,7 @@ fn what_is_not_a_journal_is_left_alone() {
     let other = rusqlite::Connection::open(&newer).unwrap();
     other.pragma_update(None, "user_version", 99).unwrap();
     drop(other);
-    assert!(matches!(open(&newer).unwrap_err(), OpenError::TooNew { found: 99, known: 1, .. }));
+    assert!(matches!(open(&newer).unwrap_err(), OpenError::TooNew { found: 99, known: 2, .. }));
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn old_orders_go_and_what_is_needed_stays() {
         Record::Halt(Halt {
             ts: Timestamp::from_secs(old),
             agent: agent.map(Into::into),
-            reason: reason.map(Into::into),
+            halted: reason.map(Halted::all),
         })
     };
     floor.store.append(&[halt(None, Some("first")), halt(None, Some("lunch"))]).unwrap();
@@ -354,7 +354,7 @@ fn old_orders_go_and_what_is_needed_stays() {
     assert_eq!(count("SELECT count(*) FROM orders"), "3");
     let after = floor.after_kill();
     assert_eq!(after.orders, before.orders);
-    assert_eq!(after.halted.as_deref(), Some("lunch"));
+    assert_eq!(after.halted, Some(Halted::all("lunch")));
     assert_eq!(after.fill_ids, ["fill of young".into()] as [Arc<str>; 1]);
     assert_eq!(
         after.order_ids[&AgentId::from("maker")].used,

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 
 use super::Floor;
 use crate::desk::record::{
-    AgentChanged, CommandGiven, Decision, Difference, FillBooked, Halt, Holding, HoldingCause,
-    HoldingChanged, Intent, OrderEvent, Readiness, RecoveredHolding, RecoveredOrder, Started,
-    UsedOrderIds,
+    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, Halt, Halted,
+    Holding, HoldingCause, HoldingChanged, Intent, OrderEvent, Readiness, RecoveredHolding,
+    RecoveredOrder, Started, UsedOrderIds,
 };
-use crate::desk::{Journal, Record, Recovered};
+use crate::desk::{Equity, Journal, Record, Recovered};
 use crate::journal::words::Word;
 use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
 
@@ -25,7 +25,8 @@ struct Model {
     fill_ids: Vec<Arc<str>>,
     last_fill: Option<Timestamp>,
     holdings: BTreeMap<(Option<AgentId>, Arc<str>), Holding>,
-    halts: BTreeMap<Option<AgentId>, Option<String>>,
+    halts: BTreeMap<Option<AgentId>, Option<Halted>>,
+    equities: BTreeMap<Option<AgentId>, Equity>,
     order_ids: BTreeMap<AgentId, BTreeSet<OrderId>>,
 }
 
@@ -73,7 +74,10 @@ impl Model {
                 self.holdings.insert(key, changed.holding);
             }
             Record::Halt(halt) => {
-                self.halts.insert(halt.agent.clone(), halt.reason.clone());
+                self.halts.insert(halt.agent.clone(), halt.halted.clone());
+            }
+            Record::Equity(changed) => {
+                self.equities.insert(changed.agent.clone(), changed.equity);
             }
             Record::Command(_) | Record::Agent(_) | Record::Ready(_) | Record::Difference(_) => {}
         }
@@ -85,6 +89,7 @@ impl Model {
         let unfinished =
             |order: &RecoveredOrder| !order.state.is_final() || order.filled > order.booked;
         let mut halts = self.halts;
+        let mut equities = self.equities;
         Recovered {
             runs: self.runs,
             since: self.since,
@@ -99,7 +104,12 @@ impl Model {
             halted: halts.remove(&None).flatten(),
             halted_agents: halts
                 .into_iter()
-                .filter_map(|(agent, reason)| Some((agent?, reason?)))
+                .filter_map(|(agent, halted)| Some((agent?, halted?)))
+                .collect(),
+            equity: equities.remove(&None),
+            equities: equities
+                .into_iter()
+                .filter_map(|(agent, equity)| Some((agent?, equity)))
                 .collect(),
             order_ids: self
                 .order_ids
@@ -252,11 +262,19 @@ fn any_other() -> impl Strategy<Value = Record> {
                 holding,
             })
         ),
-        (any_ts(), maybe_agent(), words()).prop_map(|(ts, agent, reason)| Record::Halt(Halt {
-            ts,
-            agent,
-            reason
-        })),
+        (any_ts(), maybe_agent(), any::<bool>(), words()).prop_map(
+            |(ts, agent, reducing, reason)| {
+                let halted = reason.map(|reason| Halted { reducing, reason });
+                Record::Halt(Halt { ts, agent, halted })
+            }
+        ),
+        (any_ts(), maybe_agent(), any::<u32>(), any::<i64>(), any::<i64>()).prop_map(
+            |(ts, agent, day, at_start, best)| {
+                let (at_start, best) = (Dollars::from_raw(at_start), Dollars::from_raw(best));
+                let equity = Equity { day: day.into(), at_start, best };
+                Record::Equity(EquityChanged { ts, agent, equity })
+            }
+        ),
         (any_ts(), maybe_agent(), ".{0,20}")
             .prop_map(|(ts, agent, command)| Record::Command(CommandGiven { ts, agent, command })),
         (any_ts(), any_agent(), words())
