@@ -182,8 +182,10 @@ fn league_line((league, status): (&League, &LeagueStatus)) -> LeagueLine {
 
 /// What an agent has made, less fees; none where a position of it is unpriceable.
 fn profit(agent: &AgentId, desk: &Report) -> Option<Dollars> {
-    let of_it = desk.positions.iter().filter(|line| line.agent.as_ref() == Some(agent));
-    of_it.map(|line| line.realized.checked_add(line.unrealized?)?.checked_add(-line.fees)).sum()
+    match desk.profits.iter().find(|line| line.agent.as_ref() == Some(agent)) {
+        Some(line) => line.net(),
+        None => Some(Dollars::ZERO),
+    }
 }
 
 fn agent_line(agent: AgentStatus, desk: &Report) -> AgentLine {

@@ -107,6 +107,8 @@ enum Command {
     Agents(Format),
     /// Show positions with profit and loss
     Positions(Format),
+    /// Show what each agent, and all together, have made
+    Pnl(Format),
     /// Show orders that may still trade
     Orders(Format),
     /// Stop new orders and cancel the working ones
@@ -177,6 +179,7 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Status(format) => talk(talk::Request::Status { json: format.json })?,
         Command::Agents(format) => talk(talk::Request::Agents { json: format.json })?,
         Command::Positions(format) => talk(talk::Request::Positions { json: format.json })?,
+        Command::Pnl(format) => talk(talk::Request::Pnl { json: format.json })?,
         Command::Orders(format) => talk(talk::Request::Orders { json: format.json })?,
         Command::Halt { agent, reason, reducing, format } => {
             talk(talk::Request::Halt { agent, reason, reducing, json: format.json })?;

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::table::{Align, Table};
 use super::text::{micros, print, print_json, since, size};
 use super::upstreams;
-use crate::desk::{OrderLine, PositionLine, Report, ShardLine};
+use crate::desk::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
 use crate::ops::{AgentLine, Done, Order, Status};
 
@@ -20,6 +20,7 @@ pub(super) enum Request {
     Status { json: bool },
     Agents { json: bool },
     Positions { json: bool },
+    Pnl { json: bool },
     Orders { json: bool },
     Halt { agent: Option<String>, reason: Option<String>, reducing: bool, json: bool },
     Resume { agent: Option<String>, json: bool },
@@ -48,6 +49,11 @@ async fn ask(client: &Client, request: Request) -> anyhow::Result<()> {
         Request::Positions { json } => {
             let positions: Vec<PositionLine> = client.get("/positions").await?;
             if json { print_json(&positions) } else { print(&positions_text(&positions)) }
+        }
+        Request::Pnl { json } => {
+            let status: Status = client.get("/status").await?;
+            let profits = &status.desk.profits;
+            if json { print_json(profits) } else { print(&profits_text(&status.desk)) }
         }
         Request::Orders { json } => {
             let status: Status = client.get("/status").await?;
@@ -105,7 +111,7 @@ fn status_text(status: &Status) -> String {
         ("compared", compared(status)),
         ("cash", cash(&status.desk)),
         ("realized", summary.realized.to_string()),
-        ("unrealized", or_dash(summary.unrealized)),
+        ("unrealized", or_unpriceable(summary.unrealized)),
         ("fees", summary.fees.to_string()),
     ];
     for (name, value) in lines {
@@ -176,7 +182,7 @@ fn agents_text(agents: &[AgentLine]) -> String {
             micros(agent.call_p50_ns),
             of(micros(agent.call_p99_ns), agent.call_ms_max, " ms"),
             of(size(agent.memory_bytes), agent.memory_bytes_max >> 20, " MiB"),
-            or_dash(agent.profit),
+            or_unpriceable(agent.profit),
             agent.reason.clone().unwrap_or_default(),
         ]);
     }
@@ -186,6 +192,41 @@ fn agents_text(agents: &[AgentLine]) -> String {
 /// What was used of what may be; a limit of 0 is not known.
 fn of(used: String, limit: u64, unit: &str) -> String {
     if limit == 0 { used } else { format!("{used} of {limit}{unit}") }
+}
+
+fn profits_text(desk: &Report) -> String {
+    let mut table = Table::new([
+        ("AGENT", Align::Left),
+        ("REALIZED", Align::Right),
+        ("UNREALIZED", Align::Right),
+        ("FEES", Align::Right),
+        ("NET", Align::Right),
+    ]);
+    let all = ProfitLine {
+        agent: None,
+        realized: desk.realized,
+        unrealized: desk.unrealized,
+        fees: desk.fees,
+    };
+    let lines = desk
+        .profits
+        .iter()
+        .map(|line| (line.agent.as_ref().map_or_else(outside, ToString::to_string), line));
+    for (name, line) in lines.chain([("all".to_owned(), &all)]) {
+        table.row([
+            name,
+            line.realized.to_string(),
+            or_unpriceable(line.unrealized),
+            line.fees.to_string(),
+            or_unpriceable(line.net()),
+        ]);
+    }
+    table.render("no agent has traded")
+}
+
+/// A value that needs a price of its market, which may have none.
+fn or_unpriceable<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "unpriceable".to_owned(), |value| value.to_string())
 }
 
 fn positions_text(positions: &[PositionLine]) -> String {
@@ -205,9 +246,9 @@ fn positions_text(positions: &[PositionLine]) -> String {
             line.ticker.to_string(),
             line.quantity.to_string(),
             line.average_price.to_string(),
-            or_dash(line.mark),
+            or_unpriceable(line.mark),
             line.realized.to_string(),
-            or_dash(line.unrealized),
+            or_unpriceable(line.unrealized),
             line.fees.to_string(),
         ]);
     }
@@ -254,10 +295,6 @@ fn state_word(state: OrderState) -> &'static str {
         OrderState::Rejected => "rejected",
         OrderState::Unknown => "unknown",
     }
-}
-
-fn or_dash(value: Option<impl ToString>) -> String {
-    value.map_or_else(dash, |value| value.to_string())
 }
 
 fn dash() -> String {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hotpit_units::Dollars;
 
-use super::report::{OrderLine, PositionLine, Report, ShardLine};
+use super::agent_table::{AgentSlot, EXTERNAL};
+use super::report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use super::risk::tighter;
 use super::state::Desk;
 use crate::model::{Account, AgentId, OpenOrder, OrderState, Position};
@@ -130,9 +131,33 @@ impl Desk {
             realized: retired.realized + positions.iter().map(|line| line.realized).sum(),
             unrealized: total(positions.iter().map(|line| line.unrealized)),
             fees: retired.fees + positions.iter().map(|line| line.fees).sum(),
+            profits: self.profits(&positions),
             positions,
             working,
         }
+    }
+}
+
+impl Desk {
+    /// What each has made, by the positions and by what was retired.
+    fn profits(&self, positions: &[PositionLine]) -> Vec<ProfitLine> {
+        let of = |slot: AgentSlot| {
+            let agent = self.agent_name(slot);
+            let retired = self.ledger.agents.get(slot).retired;
+            let own = || positions.iter().filter(|line| line.agent == agent);
+            ProfitLine {
+                realized: retired.realized + own().map(|line| line.realized).sum(),
+                unrealized: total(own().map(|line| line.unrealized)),
+                fees: retired.fees + own().map(|line| line.fees).sum(),
+                agent,
+            }
+        };
+        let nothing = |line: &ProfitLine| {
+            line.net() == Some(Dollars::ZERO) && line.fees.is_zero() && line.realized.is_zero()
+        };
+        let agents = self.ledger.agents.iter().map(|(slot, _)| of(slot));
+        let outside = Some(of(EXTERNAL)).filter(|line| !nothing(line));
+        agents.chain(outside).collect()
     }
 }
 

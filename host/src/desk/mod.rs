@@ -74,7 +74,7 @@ pub use loss::Equity;
 pub use market_table::MarketView;
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};
-pub use report::{OrderLine, PositionLine, Report, ShardLine};
+pub use report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
 pub use shell::{Notify, Views, run};

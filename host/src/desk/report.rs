@@ -44,6 +44,8 @@ pub struct Report {
     pub unrealized: Option<Dollars>,
     /// Fees paid.
     pub fees: Dollars,
+    /// What each has made: agents by name, then what was made outside this host, if anything.
+    pub profits: Vec<ProfitLine>,
     /// Positions by agent and market. One in a market that has paid out goes after an hour, and
     /// stays in the sums.
     pub positions: Vec<PositionLine>,
@@ -60,6 +62,27 @@ pub struct ShardLine {
     pub cash: Dollars,
     /// What no working order may take.
     pub free: Dollars,
+}
+
+/// What one agent has made, over all its markets, those that have paid out as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfitLine {
+    /// Whose; none: placed outside this host.
+    pub agent: Option<AgentId>,
+    /// Profit and loss of what was closed, fees apart.
+    pub realized: Dollars,
+    /// Profit and loss of open positions at the mid; none: some market cannot be priced.
+    pub unrealized: Option<Dollars>,
+    /// Fees paid.
+    pub fees: Dollars,
+}
+
+impl ProfitLine {
+    /// All of it, less fees; none: a position is unpriceable.
+    #[must_use]
+    pub fn net(&self) -> Option<Dollars> {
+        self.unrealized.map(|unrealized| self.realized + unrealized - self.fees)
+    }
 }
 
 /// A position of one agent in one market.

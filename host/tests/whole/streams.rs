@@ -157,7 +157,10 @@ async fn a_clock_that_is_half_a_minute_wrong_is_seen_and_harms_no_book() {
     let now = Clock::system().now();
     let behind = hotpit_units::Timestamp::from_nanos(now.as_nanos() - 30_000_000_000);
     for (clock, sign) in [(Clock::simulated(now + WRONG), -1), (Clock::simulated(behind), 1)] {
-        let mut floor = Floor::trading(&Setup::with(&MAKER).exchange_clock(clock)).await;
+        let setup = Setup::with(&MAKER)
+            .exchange_clock(clock)
+            .line("desk.limits", "clock_skew_ms_max = 60_000");
+        let mut floor = Floor::trading(&setup).await;
         let status = floor
             .until("the difference is known", |status| {
                 let skew = stream(status, "kalshi").skew_ms.unwrap_or(0);

@@ -4,6 +4,7 @@ mod books;
 mod extremes;
 mod limits;
 mod orders;
+mod page;
 mod properties;
 mod recovery;
 mod revived;

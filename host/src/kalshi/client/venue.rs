@@ -75,27 +75,26 @@ impl<T: Transport> Client<T> {
 impl<T: Transport> Venue for Client<T> {
     async fn place(&self, request: PlaceRequest) -> PlaceOutcome {
         if self.credentials.is_none() {
-            return PlaceOutcome::NotSent { reason: CallError::NoKey.to_string() };
+            return not_sent("NO_KEY", CallError::NoKey);
         }
         if self.stream.is_left_alone() {
-            let reason = "not sent: the API keeps failing".to_owned();
-            return PlaceOutcome::NotSent { reason };
+            return not_sent("VENUE_DOWN", "the API keeps failing");
         }
         let bill = Bill::Order { shard: request.exchange_index, count: 1 };
         let taken = self.limits().take(bill, self.clock.now());
         if let Err(shortage) = taken {
-            return PlaceOutcome::NotSent { reason: CallError::from(shortage).to_string() };
+            return not_sent("VENUE_BUDGET", CallError::from(shortage));
         }
         let (request, signed_by) = match self.order_request(&request).await {
             Ok(request) => request,
-            Err(error) => return PlaceOutcome::NotSent { reason: error.to_string() },
+            Err(error) => return not_sent("NOT_SIGNED", error),
         };
         match self.send(request, bill).await {
             Ok(response) => {
                 self.ready.answered(response.status, signed_by);
                 placed(&response)
             }
-            Err(TransportError::NotSent(reason)) => PlaceOutcome::NotSent { reason },
+            Err(TransportError::NotSent(reason)) => not_sent("VENUE_UNREACHABLE", reason),
             Err(error @ TransportError::NoAnswer(_)) => {
                 PlaceOutcome::Unknown { reason: error.to_string() }
             }
@@ -173,12 +172,17 @@ pub(super) fn unreadable(reason: String) -> CallError {
 const FILL_OR_KILL_FAILED: [&str; 2] =
     ["fill_or_kill_insufficient_resting_volume", "FOK_INSUFFICIENT_VOLUME"];
 
+/// An order that never left this machine, or was not even looked at: a stable code, and why.
+fn not_sent(code: &str, reason: impl std::fmt::Display) -> PlaceOutcome {
+    PlaceOutcome::NotSent { reason: format!("{code}: {reason}") }
+}
+
 /// What the answer to an order proves.
 fn placed(response: &Response) -> PlaceOutcome {
     let Response { status, body } = response;
     match *status {
         // Refused before it was looked at.
-        429 => PlaceOutcome::NotSent { reason: format!("status 429: {}", Refusal::read(body)) },
+        429 => not_sent("VENUE_RATE_LIMIT", Refusal::read(body)),
         409 => {
             let refusal = Refusal::read(body);
             match refusal.code() {
