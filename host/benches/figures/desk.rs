@@ -19,6 +19,8 @@ use crate::measure::{figure, median_ns, micros, nanos, percentile};
 
 const MARKET: MarketId = MarketId(7);
 const ORDERS: u64 = 4_000;
+/// Orders in the journal of a host that starts.
+const RECOVERED: u64 = 10_000;
 
 pub(crate) fn print() {
     let mut floor = Floor::open();
@@ -27,7 +29,9 @@ pub(crate) fn print() {
     figure("risk_decision", median_ns(decide), "ns");
     let mut placed: Vec<Duration> = (1..=ORDERS).map(|number| floor.place(number)).collect();
     figure("desk_apply_place", nanos(percentile(&mut placed, 50)), "ns");
+    figure("desk_events", floor.events_per_second(), "events_per_s");
     print_journal(&floor.intents);
+    print_recovery();
     print_signatures();
 }
 
@@ -44,6 +48,37 @@ fn print_journal(intents: &[Record]) {
         })
         .collect();
     figure("journal_append", micros(percentile(&mut times, 50)), "us");
+    let all: Duration = times.iter().sum();
+    figure("journal_writes", times.len() as f64 / all.as_secs_f64(), "writes_per_s");
+}
+
+/// How long a host takes to know again what it knew, with this many orders that may still trade in
+/// its journal: from the file to a desk that asks the exchange.
+fn print_recovery() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let mut store = Store::open(&path, &journal::Settings::default()).unwrap();
+    let mut floor = Floor::open();
+    for number in 1..=RECOVERED {
+        floor.place(number);
+    }
+    // Each as if its answer had not come before the end.
+    let intents = floor.intents.iter().filter(|it| matches!(it, Record::Intent(_)));
+    let intents: Vec<Record> = intents.cloned().collect();
+    intents.chunks(100).for_each(|some| store.append(some).unwrap());
+    drop(store);
+    let mut times: Vec<Duration> = (0..5)
+        .map(|_| {
+            let began = Instant::now();
+            let store = Store::open(&path, &journal::Settings::default()).unwrap();
+            let recovered = store.recover().unwrap();
+            let mut out = Outputs::default();
+            let desk = Desk::new(Settings::default(), "bench".into(), recovered, NOW, &mut out);
+            assert_eq!(desk.report().unknown, RECOVERED);
+            began.elapsed()
+        })
+        .collect();
+    figure("recovery_of_10000_orders", micros(percentile(&mut times, 50)) / 1e3, "ms");
 }
 
 fn print_signatures() {
@@ -64,6 +99,7 @@ struct Floor {
     agent: AgentId,
     now: Timestamp,
     out: Outputs,
+    view: MarketView,
     intents: Vec<Record>,
 }
 
@@ -74,7 +110,6 @@ impl Floor {
         let recovered = Recovered { runs: 1, ..Recovered::default() };
         let mut out = Outputs::default();
         let desk = Desk::new(settings, "bench".to_owned(), recovered, NOW, &mut out);
-        let mut floor = Self { desk, agent: "bench".into(), now: NOW, out, intents: Vec::new() };
         let level = |cents| {
             let quantity = Quantity::from_contracts(100);
             Some(Level { price: Price::from_cents(cents), quantity })
@@ -87,6 +122,8 @@ impl Floor {
             as_of: NOW,
             game_as_of: None,
         };
+        let (agent, intents, seen) = ("bench".into(), Vec::new(), view.clone());
+        let mut floor = Self { desk, agent, now: NOW, out, view: seen, intents };
         let account = AccountSnapshot {
             requested_at: NOW,
             resting: Vec::new(),
@@ -134,6 +171,18 @@ impl Floor {
         };
         self.apply(Input::Placed { order, outcome });
         took
+    }
+}
+
+impl Floor {
+    /// Intents, answers and changed books, one after the other.
+    fn events_per_second(&mut self) -> f64 {
+        let began = Instant::now();
+        for number in 1..=ORDERS {
+            self.place(ORDERS + number);
+            self.apply(Input::Market(self.view.clone()));
+        }
+        3.0 * ORDERS as f64 / began.elapsed().as_secs_f64()
     }
 }
 
