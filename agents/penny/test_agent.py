@@ -77,6 +77,22 @@ class PennyTest(unittest.TestCase):
         self.it.swap()
         self.assertEqual(self.it.agent.state["fills"], 1)
 
+    def test_what_the_contract_does_not_take_is_told_where_it_is_written(self) -> None:
+        ctx = self.it.context
+        for wrong, kind in [
+            (lambda: ctx.buy(1, 0.45, contracts(1)), TypeError),
+            (lambda: ctx.buy(1, cents(45), 1.5), TypeError),
+            (lambda: ctx.buy(1, -5, contracts(1)), ValueError),
+            (lambda: ctx.sell(None, cents(45), contracts(1)), TypeError),
+            (lambda: ctx.order(1, "buy", cents(45), contracts(1)), TypeError),
+            (lambda: ctx.cancel("x"), TypeError),
+            (lambda: ctx.wake_at(ctx.now + 1e9), TypeError),
+            (lambda: ctx.cancel_all(-1), ValueError),
+        ]:
+            with self.assertRaises(kind):
+                wrong()
+        self.assertEqual(self.it.events(), [], "nothing of it was kept")
+
     def test_parameters_are_checked(self) -> None:
         for params, why in [
             ({"size": "0"}, "must be more than 0"),

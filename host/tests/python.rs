@@ -127,6 +127,8 @@ async fn each_way_to_misbehave_has_its_name_and_leaks_no_action() {
     floor.until_state("count", AgentState::Running).await;
     let modes = [
         ("fail", "panic in on-events: ValueError: as asked, at agent.py:"),
+        ("float_price", "panic in on-events: TypeError: price must be an int, not 0.45: money has"),
+        ("leave", "panic in on-events: SystemExit: 3, at agent.py:"),
         ("loop", "on-events ran longer than 100 ms"),
         ("memory", "MiB of memory, the limit is 64 MiB"),
         ("recursion", "RecursionError"),

@@ -119,6 +119,12 @@ class Agent:
     @classmethod
     def manifest(cls) -> Manifest:
         """Who the agent is."""
+        for it in cls.subscriptions:
+            if not isinstance(it, Subscription):
+                raise TypeError(f"subscriptions: {it!r} is none: write series({it!r}) or the like")
+        for name in ("name", "version"):
+            if not isinstance(getattr(cls, name), str):
+                raise TypeError(f"{name} must be text")
         declared = [
             Parameter(name, it.default, it.description) for name, it in cls.parameters().items()
         ]
@@ -141,6 +147,7 @@ class Runner:
         parameters: list[tuple[str, str]],
         restored: bytes | None,
     ) -> None:
+        kind.manifest()
         self.agent = kind()
         last_order = 0
         if restored is not None:

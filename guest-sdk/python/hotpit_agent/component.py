@@ -36,6 +36,8 @@ def _only_agent() -> type[Agent]:
         for it in vars(author).values()
         if inspect.isclass(it) and issubclass(it, Agent) and it.__module__ == author.__name__
     ]
+    # A base of others is not the agent.
+    found = [it for it in found if not any(it in other.__mro__[1:] for other in found)]
     if len(found) != 1:
         names = ", ".join(it.__name__ for it in found) or "none"
         raise TypeError(f"agent.py must have one class derived from Agent; it has: {names}")
@@ -59,19 +61,28 @@ def _fault(error: BaseException) -> NoReturn:
     frames = traceback.extract_tb(error.__traceback__, limit=-8)
     for line in traceback.format_list(frames):
         log.error(line.strip())
+    try:
+        said = log.text_of(error)[:1_000]
+    except BaseException:
+        said = "(it cannot be shown)"
+    theirs = [it for it in frames if "hotpit_agent/" not in it.filename] or frames
     at = ""
-    if frames:
-        file = frames[-1].filename.rsplit("/", 1)[-1]
-        at = f", at {file}:{frames[-1].lineno} in {frames[-1].name}"
-    host_log.panicked(f"{type(error).__name__}: {error}{at}")
-    raise error
+    if theirs:
+        file = theirs[-1].filename.rsplit("/", 1)[-1]
+        at = f", at {file}:{theirs[-1].lineno} in {theirs[-1].name}"
+    host_log.panicked(f"{type(error).__name__}: {said}{at}")
+    # An end of the process would first run the interpreter's own farewell.
+    raise RuntimeError(said) from None
 
 
 class Guest(exports.Guest):
     """What the host calls."""
 
     def describe(self) -> guest.Manifest:
-        manifest = _AGENT.manifest()
+        try:
+            manifest = _AGENT.manifest()
+        except BaseException as error:
+            _fault(error)
         return guest.Manifest(
             manifest.name,
             manifest.version,

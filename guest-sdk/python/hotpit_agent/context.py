@@ -37,6 +37,19 @@ class Host(Protocol):
     def budget(self) -> Dollars: ...
 
 
+_U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
+_I64 = (1 << 63) - 1
+
+
+def whole(name: str, value: int, low: int, high: int) -> int:
+    """A number as the contract takes it. Wrong ones are told at the line that made them."""
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {value!r}: money has no floats here")
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}: must be from {low} to {high}")
+    return value
+
+
 class Context:
     """What an agent can see and do. What it orders is sent when the batch is done.
 
@@ -108,26 +121,37 @@ class Context:
         `post_only`: never take liquidity. `expires`: when the exchange shall cancel it, in whole
         seconds of this timestamp.
         """
+        if not isinstance(side, Side):
+            raise TypeError(f"side must be Side.BID or Side.ASK, not {side!r}")
+        if not isinstance(time_in_force, TimeInForce):
+            raise TypeError(f"time_in_force must be a TimeInForce, not {time_in_force!r}")
+        whole("market", market, 0, _U32)
+        whole("price", price, 0, _U32)
+        whole("quantity", quantity, -_I64, _I64)
+        if expires is not None:
+            whole("expires", expires, 0, _U64)
         # The time keeps numbers apart over restarts that lost the state, one more than the last
         # within a batch.
         self._last_order = max(self.now, self._last_order + 1)
         order = OrderId(self._last_order)
         self._actions.append(
-            Place(order, market, side, price, quantity, time_in_force, post_only, expires)
+            Place(order, market, side, price, quantity, time_in_force, bool(post_only), expires)
         )
         return order
 
     def cancel(self, order: OrderId) -> None:
         """Cancels an order. It may still trade until an update says that it is done."""
-        self._actions.append(Cancel(order))
+        self._actions.append(Cancel(OrderId(whole("order", order, 0, _U64))))
 
     def cancel_all(self, market: MarketId | None = None) -> None:
         """Cancels all orders of this agent in a market, or everywhere."""
+        if market is not None:
+            whole("market", market, 0, _U32)
         self._actions.append(CancelAll(market))
 
     def wake_at(self, at: Timestamp) -> None:
         """Asks for a timer event. None survives a swap or a restart."""
-        self._actions.append(WakeAt(at))
+        self._actions.append(WakeAt(Timestamp(whole("at", at, 0, _U64))))
 
     def markets(self) -> list[MarketId]:
         """Every market this agent is subscribed to."""

@@ -174,9 +174,12 @@ impl Agents {
         }
         // The supervisor may have ended already, with a panic that was reported.
         let _ = self.shutdown.send(());
-        if timeout(SHUTDOWN_TIMEOUT, self.supervisor).await.is_err() {
+        let supervisor = self.supervisor.abort_handle();
+        let is_late = timeout(SHUTDOWN_TIMEOUT, self.supervisor).await.is_err();
+        if is_late {
             error!("the agents' supervisor does not end");
-            return;
+            // With it goes what sends states: those that it sent are still written.
+            supervisor.abort();
         }
         if timeout(SHUTDOWN_TIMEOUT, self.states).await.is_err() {
             warn!("saved states are not all on disk");

@@ -1,11 +1,14 @@
 //! What takes its time and must hold up nobody: loading, starting and swapping. Each job runs
 //! beside the supervisor and reports to it once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
-use tracing::warn;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 
 use super::fault::{Call, Fault};
 use super::instance::{Instance, View, World};
@@ -180,19 +183,57 @@ async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -
     })
 }
 
-/// Writes states to disk, in order, one at a time, until nobody sends any.
+/// How soon a state that could not be written is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Writes states to disk, in order, one at a time, until nobody sends any. What cannot be written is
+/// tried again, the latest state of each agent, once more at the end.
 pub(crate) async fn write_states(
     files: StateFiles,
     mut states: mpsc::Receiver<(AgentId, Vec<u8>)>,
 ) {
-    while let Some((agent, state)) = states.recv().await {
-        let files = files.clone();
-        let name = agent.clone();
-        let written = spawn_blocking(move || files.save(&name, &state)).await;
-        match written {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%agent, %error, "state not saved"),
-            Err(error) => warn!(%agent, %error, "state not saved"),
+    let mut unwritten: BTreeMap<AgentId, Vec<u8>> = BTreeMap::new();
+    loop {
+        let next = if unwritten.is_empty() {
+            states.recv().await
+        } else {
+            match timeout(WRITE_AGAIN, states.recv()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    for (agent, state) in std::mem::take(&mut unwritten) {
+                        if write(&files, &agent, &state).await.is_ok() {
+                            info!(%agent, "state saved after all");
+                        } else {
+                            unwritten.insert(agent, state);
+                        }
+                    }
+                    continue;
+                }
+            }
+        };
+        let Some((agent, state)) = next else { break };
+        match write(&files, &agent, &state).await {
+            Ok(()) => {
+                unwritten.remove(&agent);
+            }
+            Err(error) => {
+                warn!(%agent, error, "state not saved, and tried again");
+                unwritten.insert(agent, state);
+            }
         }
+    }
+    for (agent, state) in unwritten {
+        if let Err(error) = write(&files, &agent, &state).await {
+            error!(%agent, error, "its last state is lost");
+        }
+    }
+}
+
+async fn write(files: &StateFiles, agent: &AgentId, state: &[u8]) -> Result<(), String> {
+    let (files, agent, state) = (files.clone(), agent.clone(), state.to_vec());
+    match spawn_blocking(move || files.save(&agent, &state)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -22,6 +22,9 @@ use super::host_state::HostState;
 /// contract has one, WASI about ten.
 const PACKAGES_MAX: usize = 256;
 
+/// Files above this size are compiled beside the others.
+const LARGE_BYTES: usize = 2 << 20;
+
 /// The size of a wasm page.
 const PAGE_BYTES: u64 = 64 << 10;
 
@@ -215,8 +218,10 @@ pub struct Loader {
     cache: Option<Arc<CodeCache>>,
     in_use: Mutex<HashMap<ContentHash, Weak<Prepared>>>,
     /// Held while compiling: one at a time leaves processors to those who trade. Who needs code
-    /// that is compiled already does not wait for it.
-    compiling: Mutex<()>,
+    /// that is compiled already does not wait for it, and a small file for no large one: an
+    /// interpreter that an agent brings along takes seconds.
+    compiling_small: Mutex<()>,
+    compiling_large: Mutex<()>,
     /// Threads that write to the cache; this waits for them at its end.
     keeping: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -225,8 +230,9 @@ impl Loader {
     /// A loader of files of up to `bytes_max`.
     #[must_use]
     pub fn new(engine: Arc<AgentEngine>, bytes_max: u64) -> Self {
-        let (in_use, compiling, keeping) = <_>::default();
-        Self { engine, bytes_max, cache: None, in_use, compiling, keeping }
+        let (in_use, compiling_small, compiling_large, keeping) = <_>::default();
+        let cache = None;
+        Self { engine, bytes_max, cache, in_use, compiling_small, compiling_large, keeping }
     }
 
     /// The same with compiled code kept in `code` in this folder, which must be the host's own.
@@ -258,7 +264,8 @@ impl Loader {
         if let Some(prepared) = self.compiled(hash) {
             return Ok(prepared);
         }
-        let _one = lock(&self.compiling);
+        let is_large = bytes.len() > LARGE_BYTES;
+        let _one = lock(if is_large { &self.compiling_large } else { &self.compiling_small });
         // Somebody may have compiled the same while this one waited.
         if let Some(prepared) = self.compiled(hash) {
             return Ok(prepared);

@@ -113,6 +113,10 @@ impl Replay {
         for ms in [&mut budget.batch_ms, &mut budget.start_ms, &mut budget.save_ms] {
             *ms = ms.saturating_mul(PATIENCE);
         }
+        if self.players.iter().any(|player| player.agent == agent) {
+            let twice = format!("there are two agents `{agent}`: rename one file");
+            return Err(TrialError::Start(twice));
+        }
         let together = |problems: Vec<String>| TrialError::Start(problems.join("; "));
         let options = match options {
             Some(text) => Options::parse(text, budget).map_err(together)?,

@@ -28,6 +28,7 @@ pub(crate) struct RunQueue {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What is urgent.
     commands: VecDeque<Command>,
     prompt: Class,
     slow: Class,
@@ -35,6 +36,8 @@ struct State {
     queued: HashSet<Slot>,
     /// Who is slow, and how many more turns must not be.
     slow_slots: HashMap<Slot, u32>,
+    /// Whose last save was slow.
+    slow_savers: HashSet<Slot>,
     /// Whose turn it is: nobody else touches them.
     busy: Vec<Slot>,
     /// Turns that may run at once, of each class.
@@ -49,7 +52,7 @@ struct State {
 /// Agents that are prompt, or slow.
 #[derive(Debug, Default)]
 struct Class {
-    ready: VecDeque<Slot>,
+    ready: VecDeque<Work>,
     running: usize,
 }
 
@@ -64,13 +67,26 @@ pub(crate) enum Work {
     Stop,
 }
 
+impl Work {
+    /// Whom it is about.
+    fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Command(command) => Some(command.slot()),
+            Self::Run(slot) => Some(*slot),
+            Self::Stop => None,
+        }
+    }
+}
+
 /// A worker's work on one agent, from [`RunQueue::next`] to [`RunQueue::done`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
     slot: Slot,
+    is_save: bool,
     /// It runs among the slow.
     is_slow: bool,
-    took_long: bool,
+    /// It used much processor time.
+    pub(crate) took_long: bool,
 }
 
 impl Default for RunQueue {
@@ -91,15 +107,23 @@ impl RunQueue {
         let mut state = self.lock();
         if state.queued.insert(slot) {
             let class = state.class_of(slot);
-            class.ready.push_back(slot);
+            class.ready.push_back(Work::Run(slot));
             self.wake(state);
         }
     }
 
-    /// A worker is to do this before anything else.
+    /// A worker is to do this: before anything else, or, if it can wait, in its turn among the
+    /// agents.
     pub(crate) fn command(&self, command: Command) {
         let mut state = self.lock();
-        state.commands.push_back(command);
+        if command.is_urgent() {
+            state.commands.push_back(command);
+        } else {
+            let slot = command.slot();
+            let is_slow = state.slow_slots.contains_key(&slot) || state.slow_savers.contains(&slot);
+            let class = if is_slow { &mut state.slow } else { &mut state.prompt };
+            class.ready.push_back(Work::Command(command));
+        }
         self.wake(state);
     }
 
@@ -125,6 +149,11 @@ impl RunQueue {
             if state.stopped {
                 return (Work::Stop, None);
             }
+            // Threads that came for the slow go when there are none.
+            if state.threads > 2 * state.workers + state.slow.running {
+                state.threads -= 1;
+                return (Work::Stop, None);
+            }
             state.idle += 1;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
@@ -132,9 +161,9 @@ impl RunQueue {
         }
     }
 
-    /// A turn takes long. Tells whether one more thread is needed now.
+    /// A turn takes long by the time of day: whether by its own fault shows at its end. Tells
+    /// whether one more thread is needed now.
     pub(crate) fn turned_slow(&self, turn: &mut Turn) -> bool {
-        turn.took_long = true;
         if std::mem::replace(&mut turn.is_slow, true) {
             return false;
         }
@@ -157,7 +186,13 @@ impl RunQueue {
         state.busy.retain(|busy| *busy != turn.slot);
         let class = if turn.is_slow { &mut state.slow } else { &mut state.prompt };
         class.running -= 1;
-        if turn.took_long {
+        if turn.is_save {
+            if turn.took_long {
+                state.slow_savers.insert(turn.slot);
+            } else {
+                state.slow_savers.remove(&turn.slot);
+            }
+        } else if turn.took_long {
             state.slow_slots.insert(turn.slot, PROMPT_AFTER);
         } else if let Some(left) = state.slow_slots.get_mut(&turn.slot) {
             *left -= 1;
@@ -169,7 +204,9 @@ impl RunQueue {
 
     /// An agent is gone for good.
     pub(crate) fn forget(&self, slot: Slot) {
-        self.lock().slow_slots.remove(&slot);
+        let mut state = self.lock();
+        state.slow_slots.remove(&slot);
+        state.slow_savers.remove(&slot);
     }
 
     /// Wakes a thread if there is work that may be done now, and one that sleeps: waking costs a
@@ -198,28 +235,31 @@ impl State {
     }
 
     fn take(&mut self) -> Option<(Work, Turn)> {
-        let free = |slot: &Slot, busy: &[Slot]| !busy.contains(slot);
-        let command = self.commands.iter().position(|it| free(&it.slot(), &self.busy));
-        let work = if let Some(command) = command.and_then(|at| self.commands.remove(at)) {
-            Work::Command(command)
+        let busy = &self.busy;
+        let is_free = |slot: Slot| !busy.contains(&slot);
+        let command = self.commands.iter().position(|it| is_free(it.slot()));
+        let (work, is_slow) = if let Some(at) = command {
+            let command = self.commands.remove(at)?;
+            let is_slow = self.slow_slots.contains_key(&command.slot());
+            (Work::Command(command), is_slow)
         } else {
-            let class = [&mut self.prompt, &mut self.slow].into_iter().find(|class| {
-                class.running < self.workers && class.ready.iter().any(|it| free(it, &self.busy))
+            let classes = [(&mut self.prompt, false), (&mut self.slow, true)];
+            let free_work = |work: &Work| work.slot().is_some_and(is_free);
+            let (class, is_slow) = classes.into_iter().find(|(class, _)| {
+                class.running < self.workers && class.ready.iter().any(free_work)
             })?;
-            let at = class.ready.iter().position(|it| free(it, &self.busy))?;
-            let slot = class.ready.remove(at)?;
+            let at = class.ready.iter().position(free_work)?;
+            (class.ready.remove(at)?, is_slow)
+        };
+        let slot = work.slot()?;
+        let is_save = matches!(work, Work::Command(_));
+        if !is_save {
             self.queued.remove(&slot);
-            Work::Run(slot)
-        };
-        let slot = match &work {
-            Work::Command(command) => command.slot(),
-            Work::Run(slot) => *slot,
-            Work::Stop => return None,
-        };
+        }
         self.busy.push(slot);
-        self.class_of(slot).running += 1;
-        let is_slow = self.slow_slots.contains_key(&slot);
-        Some((work, Turn { slot, is_slow, took_long: false }))
+        let class = if is_slow { &mut self.slow } else { &mut self.prompt };
+        class.running += 1;
+        Some((work, Turn { slot, is_save, is_slow, took_long: false }))
     }
 
     /// Whether fewer threads serve the prompt than may; if so, counts the one that is to come.
@@ -318,6 +358,7 @@ mod tests {
         for _ in 0..2 {
             let mut turn = take(&queue).unwrap();
             queue.turned_slow(&mut turn);
+            turn.took_long = true;
             queue.done(turn);
         }
         [1, 2, 3].into_iter().for_each(|slot| queue.ready(Slot(slot)));
@@ -335,6 +376,7 @@ mod tests {
         let queue = queue(1, &[1]);
         let mut turn = take(&queue).unwrap();
         queue.turned_slow(&mut turn);
+        turn.took_long = true;
         queue.done(turn);
         for _ in 0..PROMPT_AFTER {
             queue.ready(Slot(1));
@@ -355,5 +397,43 @@ mod tests {
         queue.done(first);
         let (work, _) = queue.lock().take().unwrap();
         assert!(matches!(work, Work::Command(Command::Resume(Slot(1)))));
+    }
+
+    #[test]
+    fn who_was_only_kept_waiting_by_the_machine_is_not_slow() {
+        let queue = queue(1, &[1]);
+        let mut turn = take(&queue).unwrap();
+        queue.turned_slow(&mut turn);
+        queue.done(turn);
+        queue.ready(Slot(1));
+        assert!(!take(&queue).unwrap().is_slow);
+    }
+
+    #[test]
+    fn saves_that_can_wait_crowd_out_nobody() {
+        let queue = queue(1, &[]);
+        let save = |slot| {
+            let reply = tokio::sync::oneshot::channel().0;
+            queue.command(Command::Save { slot: Slot(slot), hold: false, reply });
+        };
+        (1..=3).for_each(save);
+        queue.ready(Slot(9));
+        // The first turns out to be slow; from then on its saves are among the slow.
+        let mut first = take(&queue).unwrap();
+        queue.turned_slow(&mut first);
+        first.took_long = true;
+        let second = take(&queue).unwrap();
+        assert_eq!((first.slot, second.slot), (Slot(1), Slot(2)));
+        assert_eq!(take(&queue), None, "one prompt turn at once");
+        queue.done(second);
+        queue.done(first);
+        save(1);
+        let turns: Vec<_> = std::iter::from_fn(|| {
+            let turn = take(&queue)?;
+            queue.done(turn);
+            Some((turn.slot, turn.is_slow))
+        })
+        .collect();
+        assert_eq!(turns, [(Slot(3), false), (Slot(9), false), (Slot(1), true)]);
     }
 }

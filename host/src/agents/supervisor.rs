@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::entry::Agent;
@@ -42,6 +43,12 @@ const ACCOUNT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long an unloaded agent's worker may take to answer: a batch of another agent may be under
 /// way there.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the last saves of all agents may take.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Agents save in groups, one after the other, so that not all do at once.
+const SAVE_GROUPS: u32 = 8;
 
 /// Reports of jobs that may wait; a job waits when it finds more.
 const REPORTS_MAX: usize = 1_024;
@@ -74,13 +81,15 @@ pub(crate) struct Running {
     wakes: BTreeSet<(Timestamp, AgentId)>,
     reports: mpsc::Sender<Report>,
     slots_given: u64,
+    /// Whose turn it is to save.
+    save_group: u32,
 }
 
 impl Supervisor {
     /// Runs until it is told to end, then saves and unloads everybody.
     pub(crate) async fn run(self, mut inbox: Inbox) {
         let (reports, mut reported) = mpsc::channel(REPORTS_MAX);
-        let every = Duration::from_secs(self.settings.save_every_s);
+        let every = Duration::from_secs(self.settings.save_every_s) / SAVE_GROUPS;
         let mut saves = (!every.is_zero()).then(|| {
             let mut saves = interval_at(Instant::now() + every, every);
             saves.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -93,6 +102,7 @@ impl Supervisor {
             wakes: BTreeSet::new(),
             reports,
             slots_given: 0,
+            save_group: 0,
         };
         loop {
             let next = running.next_wake();
@@ -114,7 +124,7 @@ impl Supervisor {
                 Some(report) = reported.recv() => running.on_report(report).await,
                 Some(found) = inbox.found.recv() => running.on_found(found).await,
                 () = wake => running.on_wake().await,
-                _ = save => running.save_all(),
+                _ = save => running.save_some(),
             }
         }
         running.shut_down().await;
@@ -316,9 +326,12 @@ impl Running {
         self.show(agent);
     }
 
-    /// Has everyone who did something since the last time save its state.
-    fn save_all(&mut self) {
-        for entry in self.agents.values() {
+    /// Has everyone of the next group who did something since the last time save its state.
+    fn save_some(&mut self) {
+        self.save_group = (self.save_group + 1) % SAVE_GROUPS;
+        let group = u64::from(self.save_group);
+        let is_of_it = |entry: &&Agent| entry.mailbox.slot().0 % u64::from(SAVE_GROUPS) == group;
+        for entry in self.agents.values().filter(is_of_it) {
             let batches = entry.stats.batches.load(Ordering::Relaxed);
             if !matches!(entry.machine.state(), State::Running { .. }) || batches == entry.saved_at
             {
@@ -358,8 +371,21 @@ impl Running {
 
     async fn shut_down(mut self) {
         let agents: Vec<AgentId> = self.agents.keys().cloned().collect();
-        for agent in agents {
-            self.unload(&agent).await;
+        let removed = agents.iter().map(|agent| {
+            self.with.router.remove(agent);
+            let slot = self.agents.get(agent).map(|entry| entry.mailbox.slot());
+            let runs = Arc::clone(&self.with.runs);
+            async move { jobs::remove(&runs, slot?).await }
+        });
+        // All at once: one that takes its time costs the others none of theirs.
+        let removed: Vec<_> = removed.map(|removed| timeout(SAVE_TIMEOUT, removed)).collect();
+        for (agent, state) in agents.iter().zip(join_all(removed).await) {
+            match state {
+                Ok(None) => {}
+                Ok(Some(Ok(state))) => self.keep_last_state(agent, state).await,
+                Ok(Some(Err(fault))) => warn!(%agent, %fault, "last state not saved"),
+                Err(_) => error!(%agent, "last state not saved: its worker does not answer"),
+            }
         }
         self.with.runs.stop();
     }

@@ -154,7 +154,11 @@ impl Watch {
         let (wasm_path, toml_path) = paths(&self.folder, agent);
         let read = || -> io::Result<(Vec<u8>, Option<String>)> {
             let wasm = fs::read(&wasm_path)?;
-            let toml = seen.toml.map(|_| fs::read_to_string(&toml_path)).transpose()?;
+            // Settings that cannot be read are no reason to do without them.
+            let toml =
+                seen.toml.map(|_| fs::read_to_string(&toml_path)).transpose().map_err(|error| {
+                    io::Error::other(format!("its settings {}: {error}", toml_path.display()))
+                })?;
             Ok((wasm, toml))
         };
         let (wasm, toml) = match read() {
@@ -162,7 +166,7 @@ impl Watch {
             Err(error) if settled => return unreadable(format!("cannot be read: {error}")),
             Err(_) => return None,
         };
-        let now = Stamps { wasm: stamp(&wasm_path), toml: stamp(&toml_path) };
+        let now = Stamps { wasm: stamp(&wasm_path), toml: stamp_of_settings(&toml_path) };
         if now != seen || (!settled && parse(&wasm).is_err()) {
             return None;
         }
@@ -185,7 +189,11 @@ fn list(folder: &Path) -> io::Result<BTreeMap<AgentId, Stamps>> {
     for entry in entries {
         let entry = entry?;
         let Some((agent, kind)) = entry.file_name().to_str().and_then(agent_of) else { continue };
-        let Some(stamp) = stamp(&entry.path()) else { continue };
+        let stamp = match kind {
+            Kind::Wasm => stamp(&entry.path()),
+            Kind::Toml => stamp_of_settings(&entry.path()),
+        };
+        let Some(stamp) = stamp else { continue };
         let stamps = listing.entry(agent).or_default();
         match kind {
             Kind::Wasm => stamps.wasm = Some(stamp),
@@ -198,5 +206,16 @@ fn list(folder: &Path) -> io::Result<BTreeMap<AgentId, Stamps>> {
 /// The stamp of a file; none if there is no file.
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
+    Some(stamp_from(&metadata))
+}
+
+/// The stamp of whatever bears the name of settings: a link to nowhere is settings that cannot be
+/// read, not settings that are not there.
+fn stamp_of_settings(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).or_else(|_| fs::symlink_metadata(path)).ok()?;
+    Some(stamp_from(&metadata))
+}
+
+fn stamp_from(metadata: &fs::Metadata) -> Stamp {
+    Stamp { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
 }

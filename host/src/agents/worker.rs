@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hotpit_rt::Clock;
+use hotpit_rt::{Clock, thread_cpu_time};
 use hotpit_units::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +39,10 @@ use crate::model::{Action, AgentId};
 /// How long an agent whose actions the desk did not take waits before the next try.
 const DESK_RETRY: Duration = Duration::from_millis(1);
 
+/// A turn that uses so much processor time after it was first looked at is slow by its own fault: a
+/// machine that kept its thread waiting would not have let it use any.
+const LONG_AFTER_LOOK: Duration = Duration::from_millis(1);
+
 /// What the supervisor tells the workers.
 pub(crate) enum Command {
     /// Run this instance from now on, in place of the one before. What waits for the desk and in
@@ -60,6 +64,13 @@ impl Command {
             Self::Install(install) => install.mailbox.slot(),
             Self::Save { slot, .. } | Self::Resume(slot) | Self::Remove { slot, .. } => *slot,
         }
+    }
+}
+
+impl Command {
+    /// Whether it goes before the agents' batches: all but the saves that nobody waits for.
+    pub(crate) fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Save { hold: false, .. })
     }
 }
 
@@ -112,6 +123,13 @@ pub(crate) struct Workers {
     /// Those whose turn it is are not in here.
     cells: Mutex<BTreeMap<Slot, AgentCell>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a thread works on, and its processor time when that was first looked at.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    turn: Turn,
+    looked_at: Option<Duration>,
 }
 
 /// What a thread needs for a batch, kept from one to the next.
@@ -171,6 +189,7 @@ impl Workers {
         // A plain thread, outside of any runtime: WASI's stream calls of a guest refuse to run in
         // one.
         let thread = std::thread::Builder::new().name(name).spawn(move || workers.run())?;
+        threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
         Ok(())
     }
@@ -185,26 +204,40 @@ impl Workers {
 
     /// The life of a thread.
     fn run(self: Arc<Self>) {
-        let turn = Rc::new(Cell::new(None));
-        let (workers, current) = (Arc::clone(&self), Rc::clone(&turn));
+        let current = Rc::new(Cell::new(None));
+        let (workers, under_way) = (Arc::clone(&self), Rc::clone(&current));
         on_slow(move || {
-            let Some(mut turn) = current.get() else { return };
+            let Some(UnderWay { mut turn, .. }) = under_way.get() else { return };
             let needs_relief = workers.queue.turned_slow(&mut turn);
-            current.set(Some(turn));
+            under_way.set(Some(UnderWay { turn, looked_at: Some(thread_cpu_time()) }));
             if needs_relief {
                 workers.relieve();
             }
         });
         let mut hands = Hands::default();
         loop {
-            let (work, of) = self.queue.next(|| self.relieve());
-            turn.set(of);
-            match work {
-                Work::Stop => return,
-                Work::Command(command) => self.obey(command),
-                Work::Run(slot) => self.turn(slot, &mut hands),
+            let (work, turn) = self.queue.next(|| self.relieve());
+            current.set(turn.map(|turn| UnderWay { turn, looked_at: None }));
+            // Whatever happens in it, the turn ends, and the thread does not.
+            let done = catch_unwind(AssertUnwindSafe(|| match work {
+                Work::Stop => true,
+                Work::Command(command) => {
+                    self.obey(command);
+                    false
+                }
+                Work::Run(slot) => {
+                    self.turn(slot, &mut hands);
+                    false
+                }
+            }));
+            if let Some(UnderWay { mut turn, looked_at }) = current.take() {
+                let since = looked_at.map(|at| thread_cpu_time().saturating_sub(at));
+                turn.took_long = since.is_some_and(|used| used >= LONG_AFTER_LOOK);
+                self.queue.done(turn);
             }
-            turn.take().into_iter().for_each(|turn: Turn| self.queue.done(turn));
+            if done.unwrap_or(false) {
+                return;
+            }
         }
     }
 
@@ -231,9 +264,9 @@ impl Workers {
             Command::Resume(slot) => self.resume(slot),
             Command::Remove { slot, reply } => {
                 let cell = self.cells().remove(&slot);
-                self.queue.forget(slot);
                 // Nobody need wait for it.
                 let _ = reply.send(cell.and_then(|mut cell| cell.save()));
+                self.queue.forget(slot);
             }
         }
     }

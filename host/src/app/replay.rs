@@ -88,6 +88,12 @@ pub fn replay(
         Ok(()) | Err(_) => {}
     }
     replayed.unreadable = playback.unreadable;
+    ensure!(
+        replayed.messages > 0,
+        "nothing in the recordings can be played ({} lines cannot be read): were they made by \
+         `hotpit record`, or a run with `[recording]`?",
+        replayed.unreadable
+    );
     for byte in sum.finish().as_ref() {
         // Writing to a string does not fail.
         let _ = write!(replayed.digest, "{byte:02x}");

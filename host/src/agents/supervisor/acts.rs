@@ -147,6 +147,12 @@ impl Running {
         entry.events_lost = 0;
     }
 
+    /// Keeps the state of an agent that is no more; waits for a disk that is behind.
+    pub(super) async fn keep_last_state(&mut self, agent: &AgentId, state: Vec<u8>) {
+        // Gone only if the host has given up on its disk.
+        let _ = self.with.states.send((agent.clone(), state)).await;
+    }
+
     pub(super) fn keep_state(&mut self, agent: &AgentId, state: Vec<u8>) {
         let entry = self.agent(agent);
         entry.saved_at = entry.stats.batches.load(Ordering::Relaxed);

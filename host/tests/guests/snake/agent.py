@@ -32,6 +32,12 @@ class Snake(Agent):
     def fail(self, ctx: Context) -> None:
         raise ValueError("as asked")
 
+    def float_price(self, ctx: Context) -> None:
+        ctx.buy(ctx.markets()[0], 0.45, 100)
+
+    def leave(self, ctx: Context) -> None:
+        sys.exit(3)
+
     def loop(self, ctx: Context) -> None:
         while True:
             pass
