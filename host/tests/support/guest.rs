@@ -221,6 +221,16 @@ pub mod bodies {
         (if (local.get $restored) (then (unreachable)))
         (i32.store8 (i32.const 256) (i32.const 0))
         (i32.const 256)";
+    /// Some twenty milliseconds before `save` gives the state.
+    pub const SLOW_SAVE: &str = "
+        (global.set $heap (i32.const 0))
+        (loop $more
+            (global.set $heap (i32.add (global.get $heap) (i32.const 1)))
+            (br_if $more (i32.lt_u (global.get $heap) (i32.const 20000000))))
+        (global.set $heap (i32.const 65536))
+        (i32.store (i32.const 304) (i32.const 320))
+        (i32.store (i32.const 308) (i32.const 8))
+        (i32.const 304)";
     /// `save` that gives nothing.
     pub const SAVE_NOTHING: &str = "
         (i32.store (i32.const 308) (i32.const 0))
