@@ -81,6 +81,7 @@ impl Desk {
             time_in_force: TimeInForce::GoodTillCanceled,
             post_only: true,
             expires: None,
+            cancel_on_pause: false,
             order_group_id: None,
         }
     }

@@ -218,6 +218,7 @@ fn order() -> PlaceRequest {
         time_in_force: TimeInForce::ImmediateOrCancel,
         post_only: false,
         expires: None,
+        cancel_on_pause: false,
         order_group_id: None,
     }
 }

@@ -126,6 +126,7 @@ fn order() -> PlaceRequest {
         time_in_force: TimeInForce::GoodTillCanceled,
         post_only: false,
         expires: None,
+        cancel_on_pause: false,
         order_group_id: None,
     }
 }

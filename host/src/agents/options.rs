@@ -66,6 +66,7 @@ impl Options {
         }
         let params: Table = top.take("params").unwrap_or_default();
         let limits: Table = top.take("limits").unwrap_or_default();
+        let on: Table = top.take("on").unwrap_or_default();
         top.finish();
         for (name, value) in params {
             match as_text(&value) {
@@ -78,6 +79,8 @@ impl Options {
         let section =
             Section { path: "limits.", table: limits, problems: &mut problems, known: vec![] };
         options.limits(section);
+        let section = Section { path: "on.", table: on, problems: &mut problems, known: vec![] };
+        options.on_trouble(section);
         options.budget.validate("limits", &mut problems);
         if problems.is_empty() { Ok(options) } else { Err(problems) }
     }
@@ -96,6 +99,17 @@ impl Options {
         section.set("actions_per_batch", &mut budget.actions_per_batch);
         section.set("actions_per_second", &mut budget.actions_per_second);
         section.set("log_lines_per_second", &mut budget.log_lines_per_second);
+        section.finish();
+    }
+}
+
+impl Options {
+    fn on_trouble(&mut self, mut section: Section<'_>) {
+        let on = &mut self.limits.on;
+        section.set("disconnect", &mut on.disconnect);
+        section.set("shutdown", &mut on.shutdown);
+        section.set("stop", &mut on.stop);
+        section.set("pause", &mut on.pause);
         section.finish();
     }
 }
@@ -180,6 +194,7 @@ fn as_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desk::{Leave, OnTrouble};
 
     #[test]
     fn everything_that_may_be_said_is_read() {
@@ -200,12 +215,16 @@ mod tests {
             orders_per_second = 7
             memory_mib = 128
             actions_per_second = 50
+            [on]
+            disconnect = "keep"
             "#,
             Budget::default(),
         )
         .unwrap();
         assert!(!options.enabled);
         assert!(options.live);
+        let on = OnTrouble { disconnect: Leave::Keep, ..OnTrouble::default() };
+        assert_eq!(options.limits.on, on);
         assert_eq!(
             options.subscriptions,
             Some(vec![

@@ -19,6 +19,7 @@ mod replay;
 mod source;
 mod state;
 mod tape;
+mod watchdog;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -90,9 +91,12 @@ pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Stat
         Err(error) => return Err(error.into()),
     };
     let ops = config.ops.clone();
-    let host = Host::start(config, credentials, Clock::system(), Entropy::os()).await?;
+    let mut host = Host::start(config, credentials, Clock::system(), Entropy::os()).await?;
     let view = tokio::spawn(live::watch(options.screen.clone(), host.source(), ops));
-    let reason = options.end.await;
+    let reason = tokio::select! {
+        reason = options.end => reason,
+        Ok(()) = &mut host.stalled => "the desk has stalled",
+    };
     view.abort();
     options.screen.clear();
     info!(reason, "ending: canceling what works");
@@ -107,6 +111,8 @@ pub struct Host {
     stop_feed: oneshot::Sender<()>,
     feed: JoinHandle<()>,
     tape: Tape,
+    /// Completes when the desk has stalled.
+    stalled: oneshot::Receiver<()>,
     background: Vec<AbortHandle>,
     bus: Arc<Bus>,
     upkeep: Upkeep,
@@ -171,6 +177,12 @@ impl Host {
             floor: floor.clone(),
         };
         let desk = DeskThread::start(desk, desk_sender.clone(), clock, entropy)?;
+        let stalled = if sends_orders {
+            watch_desk(desk_sender.clone(), account.client.over(account.transport()?))?
+        } else {
+            // Nothing is sent, so that there is nothing to cancel.
+            oneshot::channel().1
+        };
 
         let (broken_sender, broken) = mpsc::channel(BROKEN_CAPACITY);
         let books = Arc::clone(&cache);
@@ -236,7 +248,19 @@ impl Host {
             leagues,
         });
         let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
-        Ok(Self { source, agents, desk, stop_feed, feed, tape, background, bus, upkeep, server })
+        Ok(Self {
+            source,
+            agents,
+            desk,
+            stop_feed,
+            feed,
+            tape,
+            stalled,
+            background,
+            bus,
+            upkeep,
+            server,
+        })
     }
 
     /// What the host tells of itself.
@@ -354,6 +378,21 @@ async fn learn_of_maintenance(client: Arc<Client<HttpTransport>>, calendar: Arc<
         }
         tokio::time::sleep(SCHEDULE_EVERY).await;
     }
+}
+
+/// Watches the desk from a thread of its own; tells when it has stalled and its orders are canceled.
+fn watch_desk(
+    desk: DeskSender,
+    client: Client<HttpTransport>,
+) -> anyhow::Result<oneshot::Receiver<()>> {
+    let (tell, stalled) = oneshot::channel();
+    let watch = move || async move {
+        watchdog::watch(desk, client).await;
+        // A host that has ended does not listen.
+        let _ = tell.send(());
+    };
+    hotpit_rt::dedicated("watchdog", watch).context("no thread for the watchdog")?;
+    Ok(stalled)
 }
 
 /// Tells the desk how the exchange itself stands: whether it takes orders, and how far its clock

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::io::ExchangeState;
@@ -148,6 +149,33 @@ pub struct AgentLimits {
     pub orders_per_second: Option<u32>,
     /// The agent cannot trade while its game is stale.
     pub requires_game_feed: bool,
+    /// What becomes of its working orders when nobody looks after them.
+    pub on: OnTrouble,
+}
+
+/// What becomes of an agent's working orders when nobody looks after them: they are canceled, unless
+/// its operator lets them work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OnTrouble {
+    /// The private channel of the account broke, and did not come back for a while.
+    pub disconnect: Leave,
+    /// The host shuts down in order.
+    pub shutdown: Leave,
+    /// The agent was quarantined, deleted or switched off.
+    pub stop: Leave,
+    /// The exchange pauses trading: it cancels them itself.
+    pub pause: Leave,
+}
+
+/// What becomes of working orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leave {
+    /// They are canceled.
+    #[default]
+    Cancel,
+    /// They work on.
+    Keep,
 }
 
 /// The sending half of the desk's inbox.

@@ -68,7 +68,9 @@ pub mod venue;
 mod writer;
 
 pub use dry_run::DryRun;
-pub use inbox::{AgentLimits, Command, DeskSender, INBOX_CAPACITY, Receipt, Taken, ToDesk};
+pub use inbox::{
+    AgentLimits, Command, DeskSender, INBOX_CAPACITY, Leave, OnTrouble, Receipt, Taken, ToDesk,
+};
 pub use io::{ExchangeState, Heard, Input, Outputs, Request};
 pub use loss::Equity;
 pub use market_table::MarketView;
@@ -78,7 +80,7 @@ pub use report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
 pub use shell::{Notify, Views, run};
-pub use state::{Desk, run_nonce};
+pub use state::{Desk, is_our_form, run_nonce};
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };

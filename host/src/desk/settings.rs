@@ -31,6 +31,9 @@ pub struct Timing {
     /// How long the orders of an agent that does not run may work on after a restart, before they
     /// are canceled: the time that the agent has to come up.
     pub orphan_grace_ms: u64,
+    /// How long the private channel may be away before the working orders are canceled of those
+    /// agents whose orders are not to work on without it.
+    pub disconnect_grace_ms: u64,
     /// How far before the last booked fill the exchange's fills are read again.
     pub fills_overlap_ms: u64,
     /// How long the shutdown waits for the exchange to confirm that no order works any more.
@@ -46,6 +49,7 @@ impl Default for Timing {
             first_query_ms: 250,
             reconcile_every_ms: 60_000,
             orphan_grace_ms: 10_000,
+            disconnect_grace_ms: 5_000,
             fills_overlap_ms: 600_000,
             drain_ms: 5_000,
             tick_ms: 100,
@@ -107,6 +111,10 @@ impl Timing {
 
     pub(super) const fn orphan_grace(&self) -> Duration {
         Duration::from_millis(self.orphan_grace_ms)
+    }
+
+    pub(super) const fn disconnect_grace(&self) -> Duration {
+        Duration::from_millis(self.disconnect_grace_ms)
     }
 
     pub(super) const fn fills_overlap(&self) -> Duration {

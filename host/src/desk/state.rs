@@ -11,7 +11,7 @@ use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
 use super::fees;
 use super::fills::Parked;
-use super::inbox::AgentLimits;
+use super::inbox::{AgentLimits, Leave, OnTrouble};
 use super::io::{ExchangeState, Input, Outputs};
 use super::ledger::Ledger;
 use super::loss::Equity;
@@ -167,11 +167,15 @@ impl Desk {
         held.chain(worked).collect()
     }
 
-    /// Whether no order of this host can trade any more, and every fill is booked that the
+    /// Whether no order of this host can trade any more, those that are to work on over a shutdown
+    /// apart, and every fill is booked that the
     /// exchange has told of.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let ours = |order: &Order| !order.is_external() || order.cancel != Cancel::Idle;
+        let ours = |order: &Order| {
+            let kept = order.is_external() || self.on(order.agent).shutdown == Leave::Keep;
+            !kept || order.cancel != Cancel::Idle
+        };
         self.parked.is_empty() && !self.orders.open().any(|(_, order)| ours(order))
     }
 
@@ -328,7 +332,20 @@ impl Desk {
         agent.since = now;
         let down = Some(reason);
         out.records.push(Record::Agent(AgentChanged { ts: now, agent: name, down }));
-        self.cancel_where(|order| order.agent == slot, now, out);
+        if self.on(slot).stop == Leave::Cancel {
+            self.cancel_where(|order| order.agent == slot, now, out);
+        }
+    }
+
+    /// Those of whose orders this is to become.
+    pub(super) fn agents_that(&self, is: impl Fn(&OnTrouble) -> bool) -> BTreeSet<AgentSlot> {
+        let agents = self.ledger.agents.iter().filter(|(_, agent)| is(&agent.limits.on));
+        agents.map(|(slot, _)| slot).collect()
+    }
+
+    /// What becomes of an agent's orders when nobody looks after them.
+    pub(super) fn on(&self, agent: AgentSlot) -> OnTrouble {
+        self.ledger.agents.get(agent).limits.on
     }
 
     pub(super) fn halt(
@@ -376,7 +393,8 @@ impl Desk {
         self.stopping = true;
         let command = "shutdown".to_owned();
         out.records.push(Record::Command(CommandGiven { ts: now, agent: None, command }));
-        self.cancel_where(|_| true, now, out);
+        let left = self.agents_that(|on| on.shutdown == Leave::Cancel);
+        self.cancel_where(|order| left.contains(&order.agent), now, out);
     }
 
     /// Not written down as a halt, for want of a journal: a restart with a journal that works
@@ -420,7 +438,8 @@ pub fn run_nonce(run: u64, rng: &mut Rng) -> String {
 
 /// Whether a name has the form of those that hosts of this kind give their orders: a beginning as
 /// of [`run_nonce`], and a number.
-pub(super) fn is_our_form(name: &ClientOrderId) -> bool {
+#[must_use]
+pub fn is_our_form(name: &ClientOrderId) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = name.as_str().split('-');
     let (Some(run), Some(nonce), Some(number), None) =

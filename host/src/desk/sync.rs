@@ -52,6 +52,8 @@ pub(super) struct Sync {
     error: Option<String>,
     /// Reports of the exchange do not come, and why.
     down: Option<String>,
+    /// Since when it is, if it was up before.
+    down_since: Option<Timestamp>,
     /// What comes out of the bus cannot be traded on, and why.
     bus_down: Option<String>,
     /// Fills up to here are known to be read.
@@ -88,6 +90,7 @@ impl Sync {
             compared: None,
             error: None,
             down: Some(NOT_SUBSCRIBED.to_owned()),
+            down_since: None,
             bus_down: None,
             fills_read: fills_read.min(now),
             since: recovered.since.unwrap_or(now),
@@ -100,6 +103,11 @@ impl Sync {
             last_booked: Timestamp::EPOCH,
             read_for_fills: Timestamp::EPOCH,
         }
+    }
+
+    /// Whether the private channel broke so long ago.
+    pub(super) fn is_down_since(&self, now: Timestamp, grace: Duration) -> bool {
+        self.down_since.is_some_and(|since| since + grace <= now)
     }
 
     pub(super) fn not_ready(&self) -> Option<&str> {
@@ -154,6 +162,7 @@ impl Sync {
 impl Desk {
     pub(super) fn connected(&mut self, now: Timestamp, out: &mut Outputs) {
         self.sync.down = None;
+        self.sync.down_since = None;
         self.sync.read = false;
         self.sync.valid_from = now;
         self.sync.attempt = 0;
@@ -167,6 +176,7 @@ impl Desk {
 
     pub(super) fn disconnected(&mut self, reason: String, now: Timestamp, out: &mut Outputs) {
         self.sync.down = Some(format!("the private channel is down: {reason}"));
+        self.sync.down_since = self.sync.down_since.or(Some(now));
         self.update_readiness(now, out);
     }
 

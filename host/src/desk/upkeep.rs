@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
+use super::inbox::Leave;
 use super::io::{Outputs, Request};
 use super::orders::{Cancel, Order, OrderKey, Query};
 use super::state::Desk;
@@ -32,6 +33,7 @@ impl Desk {
         }
         self.check_told(now);
         self.cancel_orphans(now, out);
+        self.cancel_unheard(now, out);
         self.note_left_out(now, out);
         self.check_losses(now, out);
         self.retire(now);
@@ -78,6 +80,18 @@ impl Desk {
         });
     }
 
+    /// While nothing is heard of fills, the orders of agents whose orders are not to work on without:
+    /// not at once, as most connections are there again within a second.
+    fn cancel_unheard(&mut self, now: Timestamp, out: &mut Outputs) {
+        let grace = self.settings.timing.disconnect_grace();
+        if !self.sync.is_down_since(now, grace) || self.ledger.open_orders() == 0 {
+            return;
+        }
+        let unheard = self.agents_that(|on| on.disconnect == Leave::Cancel);
+        let idle = |order: &Order| unheard.contains(&order.agent) && order.cancel == Cancel::Idle;
+        self.cancel_where(idle, now, out);
+    }
+
     /// After a restart, the orders of agents that did not come up again. A desk that is not ready
     /// cancels them all the same: nobody else does.
     fn cancel_orphans(&mut self, now: Timestamp, out: &mut Outputs) {
@@ -89,7 +103,8 @@ impl Desk {
             .ledger
             .agents
             .iter()
-            .filter(|(_, agent)| !agent.live && agent.open_orders > 0 && agent.since + grace <= now)
+            .filter(|(_, agent)| !agent.live && agent.limits.on.stop == Leave::Cancel)
+            .filter(|(_, agent)| agent.open_orders > 0 && agent.since + grace <= now)
             .map(|(slot, _)| slot)
             .collect();
         for slot in orphaned {

@@ -32,6 +32,8 @@ pub struct PlaceRequest {
     pub post_only: bool,
     /// When the exchange shall cancel it.
     pub expires: Option<Timestamp>,
+    /// The exchange cancels it when it pauses trading.
+    pub cancel_on_pause: bool,
     /// The exchange's name of the order group that it is in.
     pub order_group_id: Option<Arc<str>>,
 }

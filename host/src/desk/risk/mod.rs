@@ -45,6 +45,7 @@ use super::agent_table::AgentState;
 use super::exposure::Working;
 use super::fees;
 use super::groups::GroupRisk;
+use super::inbox::Leave;
 use super::io::ExchangeState;
 use super::market_table::{MarketSlot, MarketState, MarketView};
 use super::record::{Halted, Holding};
@@ -144,6 +145,9 @@ pub(super) fn decide(
             time_in_force: order.time_in_force,
             post_only: order.post_only,
             expires: order.expires,
+            cancel_on_pause: question
+                .agent
+                .is_none_or(|agent| agent.limits.on.pause == Leave::Cancel),
             order_group_id: None,
         },
     })

@@ -2,7 +2,7 @@
 //! state in which only reducing is allowed.
 
 use super::*;
-use crate::desk::ExchangeState;
+use crate::desk::{ExchangeState, Leave, OnTrouble};
 
 fn floor(change: impl FnOnce(&mut Limits)) -> Floor {
     let mut limits = lenient();
@@ -216,4 +216,52 @@ fn an_exchange_that_is_paused_or_whose_clock_is_elsewhere_gets_no_orders() {
     assert_eq!(floor.denied(bid(2, 40, 1)), "CLOCK_SKEW: skew_ms=-2001 limit_ms=2000");
     floor.apply(Input::Exchange(ExchangeState { paused: None, skew_ms: Some(-2_000) }));
     floor.place(bid(3, 40, 1));
+}
+
+fn with_on(floor: &mut Floor, on: OnTrouble) {
+    let limits = AgentLimits { on, ..AgentLimits::default() };
+    floor.apply(Input::AgentUp { agent: agent(), limits });
+}
+
+#[test]
+fn working_orders_are_canceled_when_nobody_looks_after_them_unless_they_are_to_be_kept() {
+    let down = || Input::Disconnected { reason: "reset by peer".to_owned() };
+    let stop = || Input::AgentDown { agent: agent(), reason: "deleted".to_owned() };
+    let keep = Leave::Keep;
+    let cases: [(&str, Input, OnTrouble); 3] = [
+        ("disconnect", down(), OnTrouble { disconnect: keep, ..OnTrouble::default() }),
+        ("stop", stop(), OnTrouble { stop: keep, ..OnTrouble::default() }),
+        ("shutdown", Input::Shutdown, OnTrouble { shutdown: keep, ..OnTrouble::default() }),
+    ];
+    for (name, input, kept) in cases {
+        for (on, expected) in [(OnTrouble::default(), 1), (kept, 0)] {
+            let mut floor = floor(|_| {});
+            with_on(&mut floor, on);
+            floor.rest(bid(1, 40, 1));
+            floor.apply(input.clone());
+            let at_once = floor.cancels().len();
+            floor.pass(Duration::from_secs(15));
+            assert_eq!(at_once + floor.cancels().len(), expected, "{name} {on:?}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_back_at_once_costs_no_order() {
+    let mut floor = floor(|_| {});
+    floor.rest(bid(1, 40, 1));
+    floor.apply(Input::Disconnected { reason: "reset by peer".to_owned() });
+    floor.pass(Duration::from_millis(4_900));
+    assert_eq!(floor.cancels().len(), 0);
+    floor.apply(Input::Connected);
+    floor.pass(Duration::from_secs(15));
+    assert_eq!(floor.cancels().len(), 0);
+}
+
+#[test]
+fn the_exchange_is_asked_to_cancel_at_a_pause_unless_the_order_is_to_be_kept() {
+    let mut floor = floor(|_| {});
+    assert!(floor.rest(bid(1, 40, 1)).request.cancel_on_pause);
+    with_on(&mut floor, OnTrouble { pause: Leave::Keep, ..OnTrouble::default() });
+    assert!(!floor.rest(bid(2, 40, 1)).request.cancel_on_pause);
 }

@@ -174,6 +174,7 @@ fn orders() -> Vec<PlaceRequest> {
         side,
         post_only,
         expires,
+        cancel_on_pause: false,
         order_group_id: Some("g".into()),
         ..place()
     };

@@ -30,6 +30,9 @@ pub struct CreateOrder<'a> {
     expiration_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_group_id: Option<&'a str>,
+    /// The exchange cancels it when it pauses trading.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancel_order_on_pause: bool,
     exchange_index: i32,
 }
 
@@ -48,6 +51,7 @@ impl<'a> CreateOrder<'a> {
             post_only: request.post_only,
             expiration_time: request.expires.map(Timestamp::as_secs),
             order_group_id: request.order_group_id.as_deref(),
+            cancel_order_on_pause: request.cancel_on_pause,
             exchange_index: request.exchange_index,
         }
     }
@@ -234,6 +238,7 @@ mod tests {
             time_in_force: TimeInForce::GoodTillCanceled,
             post_only: true,
             expires: Some(Timestamp::from_millis(1_700_000_000_999)),
+            cancel_on_pause: false,
             order_group_id: Some("og_1".into()),
         }
     }
@@ -265,6 +270,7 @@ mod tests {
             time_in_force: TimeInForce::ImmediateOrCancel,
             post_only: false,
             expires: None,
+            cancel_on_pause: false,
             order_group_id: None,
             ..request()
         };

@@ -20,6 +20,7 @@ pub(in crate::kalshi::client) fn place() -> PlaceRequest {
         time_in_force: TimeInForce::GoodTillCanceled,
         post_only: false,
         expires: None,
+        cancel_on_pause: false,
         order_group_id: None,
     }
 }
