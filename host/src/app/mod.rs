@@ -387,7 +387,7 @@ fn watch_desk(
 ) -> anyhow::Result<oneshot::Receiver<()>> {
     let (tell, stalled) = oneshot::channel();
     let watch = move || async move {
-        watchdog::watch(desk, client).await;
+        watchdog::watch(desk, client, watchdog::Patience::default()).await;
         // A host that has ended does not listen.
         let _ = tell.send(());
     };

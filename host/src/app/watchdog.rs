@@ -10,20 +10,33 @@ use tracing::{error, warn};
 use crate::desk::{CancelOutcome, CancelRequest, Command, DeskSender, ToDesk, Venue, is_our_form};
 use crate::units::Timestamp;
 
-/// How often the desk is asked.
-const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How patient the watchdog is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How often the desk is asked.
+    pub(super) ask_every: Duration,
+    /// How long it may take to answer before it counts as stalled.
+    pub(super) stalled_after: Duration,
+    /// How long to wait before the exchange is asked again.
+    pub(super) try_again: Duration,
+}
 
-/// How long it may take to answer before it counts as stalled: far longer than any disk or burst.
-const STALLED_AFTER: Duration = Duration::from_secs(15);
+impl Default for Patience {
+    /// Far longer than any disk or burst takes.
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { ask_every: seconds(2), stalled_after: seconds(15), try_again: seconds(1) }
+    }
+}
 
 /// How often the orders of a stalled desk are tried to be canceled.
 const TRIES: u32 = 5;
 
 /// Asks the desk again and again. Returns when it does not answer, after its orders were canceled as
 /// far as the exchange could be reached.
-pub(super) async fn watch(desk: DeskSender, venue: impl Venue) {
-    while answers(&desk).await {
-        sleep(ASK_EVERY).await;
+pub(super) async fn watch(desk: DeskSender, venue: impl Venue, patience: Patience) {
+    while answers(&desk, patience.stalled_after).await {
+        sleep(patience.ask_every).await;
     }
     error!("the desk answers nothing any more: its orders are canceled past it");
     for attempt in 1..=TRIES {
@@ -32,18 +45,18 @@ pub(super) async fn watch(desk: DeskSender, venue: impl Venue) {
             Ok(left) => warn!(attempt, left, "orders of a stalled desk"),
             Err(reason) => warn!(attempt, reason, "orders of a stalled desk"),
         }
-        sleep(Duration::from_secs(1)).await;
+        sleep(patience.try_again).await;
     }
     error!("orders may still work at the exchange: look there");
 }
 
 /// Whether the desk still does what it is told.
-async fn answers(desk: &DeskSender) -> bool {
+async fn answers(desk: &DeskSender, patience: Duration) -> bool {
     let (reply, answer) = oneshot::channel();
     let ask = async {
         desk.send(ToDesk::Command(Command::Report { reply })).await.is_ok() && answer.await.is_ok()
     };
-    timeout(STALLED_AFTER, ask).await.unwrap_or(false)
+    timeout(patience, ask).await.unwrap_or(false)
 }
 
 /// Cancels what rests under names of this host; how many orders there were.
@@ -133,14 +146,16 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_orders_of_a_desk_that_answers_nothing_are_canceled_and_no_others() {
         let exchange = Exchange::default();
         let theirs = order("by-hand");
         let ours = order("hp3-0123456789abcdef-17");
         exchange.0.borrow_mut().extend([ours, theirs.clone()]);
         let (desk, mut inbox) = mpsc::channel(4);
-        let watching = watch(desk, exchange.clone());
+        let ms = Duration::from_millis;
+        let patience = Patience { ask_every: ms(1), stalled_after: ms(200), try_again: ms(1) };
+        let watching = watch(desk, exchange.clone(), patience);
         tokio::pin!(watching);
         // As long as it answers, nothing happens.
         for _ in 0..3 {

@@ -1,12 +1,12 @@
 //! How far from the market a price may be, on the side that trades at once.
 
-use hotpit_units::Side;
+use hotpit_units::{Price, Side};
 
 use super::{Case, Denial};
 
 /// A buy at most so far above the best ask, a sell at most so far below the best bid. Where that
 /// side of the book is empty the last mark stands for it; where there is none either, nobody can
-/// say what the price is worth.
+/// say what the price is worth. A collar of a whole dollar is none.
 pub(super) fn price(case: &Case<'_>) -> Result<(), Denial> {
     let order = case.question.order;
     let quote = case.view.quote;
@@ -21,6 +21,9 @@ pub(super) fn price(case: &Case<'_>) -> Result<(), Denial> {
     let price_of = |level: crate::model::Level| level.price;
     let reference = opposite.map(price_of).or(case.market.last_mark).or_else(|| own.map(price_of));
     let (price, limit) = (order.price, case.question.limits.price_collar);
+    if limit >= Price::ONE {
+        return Ok(());
+    }
     let is_within = reference.is_some_and(|reference| match order.side {
         Side::Bid => price.raw() <= reference.raw().saturating_add(limit.raw()),
         Side::Ask => price.raw().saturating_add(limit.raw()) >= reference.raw(),
@@ -33,8 +36,7 @@ pub(super) fn price(case: &Case<'_>) -> Result<(), Denial> {
 
 #[cfg(test)]
 mod tests {
-    use hotpit_units::Price;
-
+    use super::*;
     use crate::desk::tests::{Floor, ask, bid, lenient, view};
     use crate::desk::{Input, Limits, MarketView};
     use crate::model::Quote;

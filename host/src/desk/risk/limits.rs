@@ -41,7 +41,8 @@ pub struct Limits {
     /// The same order of an agent (market, side, price, quantity) is not sent again within this
     /// time while the first one may still trade, in milliseconds. 0: it is.
     pub duplicate_window_ms: u64,
-    /// How far above the best ask a buy may be, and below the best bid a sell, in dollars.
+    /// How far above the best ask a buy may be, and below the best bid a sell, in dollars; a whole
+    /// dollar: as far as it likes, also where nothing says what a contract is worth.
     pub price_collar: Price,
     /// How many times the largest of an agent's last orders the next one may be.
     pub size_multiple_max: u32,

@@ -282,7 +282,11 @@ fn session(floor: Floor, seed: u64) -> (Core<Floor>, Timestamp) {
 
 /// A desk that may trade.
 fn desk(now: Timestamp) -> Desk {
-    let limits = Limits { book_age_ms_max: u64::MAX / 2_000_000, ..Limits::default() };
+    let limits = Limits {
+        book_age_ms_max: u64::MAX / 2_000_000,
+        price_collar: Price::ONE,
+        ..Limits::default()
+    };
     let settings = DeskSettings { limits, ..DeskSettings::default() };
     let recovered = Recovered { runs: 1, ..Recovered::default() };
     let mut out = Outputs::default();
