@@ -130,6 +130,7 @@ impl Desk {
             realized: retired.realized + positions.iter().map(|line| line.realized).sum(),
             unrealized: total(positions.iter().map(|line| line.unrealized)),
             fees: retired.fees + positions.iter().map(|line| line.fees).sum(),
+            exposure: self.ledger.exposure(),
             positions,
             working,
         }

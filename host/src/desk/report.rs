@@ -44,6 +44,9 @@ pub struct Report {
     pub unrealized: Option<Dollars>,
     /// Fees paid.
     pub fees: Dollars,
+    /// What can be lost at worst: positions, and what orders may still trade, those of unknown
+    /// outcome included.
+    pub exposure: Dollars,
     /// Positions by agent and market. One in a market that has paid out goes after an hour, and
     /// stays in the sums.
     pub positions: Vec<PositionLine>,
