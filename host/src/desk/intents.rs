@@ -7,7 +7,7 @@ use hotpit_units::{Dollars, Quantity, Timestamp};
 use super::exposure::Working;
 use super::io::{Outputs, Request};
 use super::ledger::Stake;
-use super::orders::{Cancel, Order, OrderKey, Query};
+use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Query};
 use super::record::{CommandGiven, Decision, Intent, OrderEvent, Record};
 use super::risk::{self, Approved, Denial, Question};
 use super::state::Desk;
@@ -123,6 +123,7 @@ impl Desk {
             booked: Quantity::ZERO,
             created: now,
             heard: now,
+            arrived_by: now + ARRIVAL_MAX,
             cancel: Cancel::Idle,
             query: Query::Idle,
             recovered: false,
