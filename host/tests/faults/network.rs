@@ -275,15 +275,8 @@ impl SimTransport {
             return Err(TransportError::NotSent("connection refused".to_owned()));
         }
         let (answer, answered) = oneshot::channel();
-        let second =
-            network.happens(|weather| weather.double).then(|| (request.clone(), order.clone()));
         let flight = network.depart(order);
-        let travel = travel(Arc::clone(network), request, flight, Some(answer));
-        tokio::spawn(travel);
-        if let Some((request, order)) = second {
-            let flight = network.depart(order);
-            tokio::spawn(travel_later(Arc::clone(network), request, flight));
-        }
+        tokio::spawn(travel(Arc::clone(network), request, flight, answer));
         match answered.await {
             Ok(answer) => answer,
             // Nobody will ever answer.
@@ -294,40 +287,28 @@ impl SimTransport {
 
 type Answer = oneshot::Sender<Result<Response, TransportError>>;
 
-/// The way of a request to the exchange, and of its answer back.
-async fn travel(
-    network: Arc<Network>,
-    request: Request,
-    flight: Option<u64>,
-    answer: Option<Answer>,
-) {
+/// The way of a request to the exchange, and of its answer back. What lies between may send it a
+/// second time before it answers, and passes on what the first was answered, or that the second is
+/// a duplicate.
+async fn travel(network: Arc<Network>, request: Request, flight: Option<u64>, answer: Answer) {
     sleep(network.trip()).await;
-    let reset = || TransportError::NoAnswer("connection reset".to_owned());
-    let early = if network.is_down() || network.happens(|weather| weather.lose_request) {
-        Some(Err(reset()))
-    } else if network.happens(|weather| weather.fail_before) {
-        Some(Ok(failure(503, "service_unavailable")))
-    } else if network.happens(|weather| weather.too_many) {
-        Some(Ok(failure(429, "too_many_requests")))
-    } else {
-        None
-    };
-    let found = match early {
-        Some(early) => early,
-        None => {
-            let (status, body) = network.inside.call(http(request)).await;
-            network.saw(format_args!("  = {status}"));
-            Ok(Response { status: status.as_u16(), body: body.to_vec() })
+    let mut found = arrive(&network, request.clone()).await;
+    if network.happens(|weather| weather.double) {
+        sleep(network.millis(0..3_000)).await;
+        let again = arrive(&network, request).await;
+        if matches!(&again, Ok(response) if response.status == 409)
+            && !network.millis(0..2).is_zero()
+        {
+            found = again;
         }
-    };
+    }
     network.land(flight);
-    let Some(answer) = answer else { return };
     sleep(network.trip()).await;
-    let lost = found.is_err() || network.happens(|weather| weather.lose_answer);
+    let is_lost = found.is_err() || network.happens(|weather| weather.lose_answer);
     let found = match found {
         // The connection breaks, or nothing comes any more.
-        _ if lost && network.millis(0..2).is_zero() => return,
-        _ if lost || network.is_down() => Err(reset()),
+        _ if is_lost && network.millis(0..2).is_zero() => return,
+        _ if is_lost || network.is_down() => Err(reset()),
         Ok(_) if network.happens(|weather| weather.fail_after) => {
             Ok(failure(504, "gateway_timeout"))
         }
@@ -337,10 +318,24 @@ async fn travel(
     let _ = answer.send(found);
 }
 
-/// A second copy of a request.
-async fn travel_later(network: Arc<Network>, request: Request, flight: Option<u64>) {
-    sleep(network.millis(0..3_000)).await;
-    travel(network, request, flight, None).await;
+/// What becomes of a request where the exchange begins.
+async fn arrive(network: &Network, request: Request) -> Result<Response, TransportError> {
+    if network.is_down() || network.happens(|weather| weather.lose_request) {
+        return Err(reset());
+    }
+    if network.happens(|weather| weather.fail_before) {
+        return Ok(failure(503, "service_unavailable"));
+    }
+    if network.happens(|weather| weather.too_many) {
+        return Ok(failure(429, "too_many_requests"));
+    }
+    let (status, body) = network.inside.call(http(request)).await;
+    network.saw(format_args!("  = {status}"));
+    Ok(Response { status: status.as_u16(), body: body.to_vec() })
+}
+
+fn reset() -> TransportError {
+    TransportError::NoAnswer("connection reset".to_owned())
 }
 
 fn failure(status: u16, code: &str) -> Response {

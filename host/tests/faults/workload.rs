@@ -16,37 +16,38 @@ impl World {
     /// One thing happens.
     pub async fn happen(&mut self) {
         match self.rng.random_range(0..100_u32) {
-            0..30 => self.place(1..4).await,
-            30..33 => self.place(18..30).await,
-            33..40 => self.cancel().await,
-            40..55 => self.others_trade().await,
-            55..67 => {
+            0..36 => self.place(1..4).await,
+            36..38 => self.place(18..30).await,
+            38..44 => self.cancel().await,
+            44..60 => self.others_trade().await,
+            60..68 => {
                 let weather = Weather::draw(&mut self.rng);
                 self.network().set_weather(weather);
             }
-            67..72 => self.operate().await,
-            72..75 => self.agent_comes_or_goes().await,
-            75..77 => self.network().cut(),
-            77..80 => {
+            68..72 => self.operate().await,
+            72..74 => self.agent_comes_or_goes().await,
+            74..76 => self.network().cut(),
+            76..78 => {
                 let is_down = !self.network().is_down();
                 self.network().saw(format_args!("exchange down: {is_down}"));
                 self.network().set_down(is_down);
             }
-            80..84 => self.exchange_pauses().await,
-            84..86 => self.market_ends().await,
-            86..89 => {
+            78..81 => self.exchange_pauses().await,
+            81..82 => self.market_ends().await,
+            82..84 => {
                 let is_full = !self.network().disk_is_full();
                 self.network().fill_disk(is_full);
             }
-            89..92 => self.clock_jumps(),
-            92..99 => {
+            84..87 => self.clock_jumps(),
+            87..92 => {
                 let operations = self.rng.random_range(1..50);
                 self.host.life.end_in(operations);
             }
-            _ => self.host.tell(ToDesk::Bus { down: Some("simulated".into()) }).await,
+            92 => self.host.tell(ToDesk::Bus { down: Some("simulated".into()) }).await,
+            _ => {}
         }
         // Misfortunes that stop everything do not last: else nothing else would happen.
-        if self.rng.random_bool(0.15) {
+        if self.rng.random_bool(0.3) {
             self.network().set_down(false);
             self.network().fill_disk(false);
             self.host.tell(ToDesk::Bus { down: None }).await;

@@ -23,7 +23,7 @@ use super::network::{Network, Weather};
 use super::{Counts, Key};
 
 /// Things that happen in a seed before the bad weather ends.
-const STEPS: u32 = 70;
+const STEPS: u32 = 100;
 
 /// How long a host may take, once the weather is good, until everything agrees.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -64,7 +64,9 @@ impl World {
             world.audit().await?;
         }
         world.clear_up().await;
-        world.settle_down().await?;
+        world.settle_down(false).await?;
+        world.stop_orders().await;
+        world.settle_down(true).await?;
         world.end().await
     }
 
@@ -234,17 +236,19 @@ impl World {
         self.host.tell(ToDesk::Bus { down: None }).await;
     }
 
-    /// Waits until host and exchange agree.
-    async fn settle_down(&mut self) -> Result<(), Broken> {
+    /// Waits until host and exchange agree: first with orders at work, at the end without.
+    async fn settle_down(&mut self, is_end: bool) -> Result<(), Broken> {
         let mut waited = Duration::ZERO;
         loop {
             if self.host.life.is_over() {
                 self.revive().await?;
                 self.host.life.go_on();
             }
-            self.resume_if_halted().await;
+            if !is_end {
+                self.resume_if_halted().await;
+            }
             self.audit().await?;
-            let differences = self.differences().await;
+            let differences = self.differences(is_end).await;
             if differences.is_empty() {
                 return Ok(());
             }
@@ -258,10 +262,10 @@ impl World {
         }
     }
 
-    async fn differences(&self) -> Vec<String> {
+    async fn differences(&self, is_end: bool) -> Vec<String> {
         let Some(report) = self.host.report().await else { return vec!["the desk is gone".into()] };
         let truth = self.truth().await;
-        let mut found = auditor::differences(&report, &truth);
+        let mut found = auditor::differences(&report, &truth, is_end);
         if self.network().facts(|facts| !facts.in_flight.is_empty()) {
             found.push("requests are under way".to_owned());
         }
@@ -287,17 +291,14 @@ impl World {
         }
     }
 
-    /// Ends the host in order and compares everything once more, with the journal.
-    async fn end(self) -> Result<Counts, Broken> {
+    /// The operator stops orders for good.
+    async fn stop_orders(&mut self) {
         let reason = "the end".to_owned();
         self.host.ask(|done| Command::Halt { agent: None, reason, done }).await;
-        for _ in 0..120 {
-            let report = self.host.report().await;
-            if report.is_none_or(|report| report.working.is_empty()) {
-                break;
-            }
-            sleep(Duration::from_secs(1)).await;
-        }
+    }
+
+    /// Ends the host in order and compares everything once more, with the journal.
+    async fn end(self) -> Result<Counts, Broken> {
         self.host.ask(|done| Command::Shutdown { done }).await;
         sleep(Duration::from_secs(1)).await;
         let truth = self.truth().await;
