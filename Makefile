@@ -14,6 +14,10 @@ MINUTES ?= 10
 # Where the recipes and tests look for what was built.
 export CARGO_TARGET_DIR := target
 
+# Which seeds `make faults` runs: so many, from this one on.
+SEEDS ?= 2000
+FIRST ?= 1
+
 # How long `make fuzz` lasts for each target.
 SECONDS_EACH ?= 20
 
@@ -31,7 +35,7 @@ PYTHON_SDK := guest-sdk/python
 # `required`: the tests of agents in Python must not be left out.
 PYTHON ?= optional
 
-.PHONY: help run test agents guests python python-tests bench soak fuzz lint clean wasm-target
+.PHONY: help run test faults agents guests python python-tests bench soak fuzz lint clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +49,9 @@ run: agents ## Trade on the practice exchange with the example agents
 
 test: guests python-tests ## Run every test
 	cargo test --release --workspace
+
+faults: ## Run the fault simulator: make faults SEEDS=2000 FIRST=1
+	@SEEDS=$(SEEDS) FIRST=$(FIRST) cargo test --release --quiet -p hotpit --test faults
 
 agents: wasm-target ## Compile the example agents and drop them into agents/
 	@cargo build --quiet --profile agent --target $(WASM_TARGET) $(addprefix -p ,$(AGENTS))

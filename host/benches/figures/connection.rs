@@ -10,7 +10,7 @@ use hotpit::bus::Message;
 use hotpit::cache::Cache;
 use hotpit::desk::venue::{PlaceOutcome, PlaceRequest, Venue};
 use hotpit::feeds::kalshi::wire::Channel;
-use hotpit::feeds::kalshi::{Feed, FeedStats, Links, Settings};
+use hotpit::feeds::kalshi::{Feed, FeedStats, Links, Network, Settings};
 use hotpit::feeds::{Publish, Wanted};
 use hotpit::kalshi::http::{Request, Response};
 use hotpit::kalshi::{self, Client, Credentials, Signer, Transport, TransportError};
@@ -95,6 +95,7 @@ async fn follow(ws_url: String, publish: Arc<Count>) -> mpsc::Sender<Vec<Arc<str
         streams: Arc::new(Streams::new(clock, entropy)),
         channels: &Channel::ALL,
         tap: None,
+        dial: Arc::new(Network),
         clock,
         entropy,
     };

@@ -1,6 +1,6 @@
 //! [`Clock`]: the time of day as a value that is passed around.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hotpit_units::Timestamp;
@@ -14,7 +14,19 @@ pub struct Clock(Source);
 enum Source {
     System,
     Simulated { start: Timestamp, origin: Instant },
+    Jumping { start: Timestamp, origin: Instant, ahead: &'static AtomicI64 },
     Set(&'static AtomicU64),
+}
+
+/// Makes a [`Clock::jumping`] jump.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockJump(&'static AtomicI64);
+
+impl ClockJump {
+    /// From now on the clock is so many nanoseconds ahead of where it would be by itself.
+    pub fn set(&self, ahead_nanos: i64) {
+        self.0.store(ahead_nanos, Ordering::Relaxed);
+    }
 }
 
 /// Sets a [`Clock::settable`].
@@ -42,6 +54,14 @@ impl Clock {
         Self(Source::Simulated { start, origin: Instant::now() })
     }
 
+    /// A [`Clock::simulated`] that can be set while it runs, as the clock of a machine can. Eight
+    /// bytes of it are never given back, so that the clock stays cheap to copy.
+    #[must_use]
+    pub fn jumping(start: Timestamp) -> (Self, ClockJump) {
+        let ahead: &AtomicI64 = Box::leak(Box::default());
+        (Self(Source::Jumping { start, origin: Instant::now(), ahead }), ClockJump(ahead))
+    }
+
     /// A clock that stands at the epoch until its hand is moved: for what was recorded, which has
     /// a time of its own. Eight bytes of it are never given back, so that the clock stays cheap to
     /// copy.
@@ -62,6 +82,11 @@ impl Clock {
                 Timestamp::EPOCH + since_epoch
             }
             Source::Simulated { start, origin } => start + origin.elapsed(),
+            Source::Jumping { start, origin, ahead } => {
+                let steady = start + origin.elapsed();
+                let ahead = ahead.load(Ordering::Relaxed);
+                Timestamp::from_nanos(steady.as_nanos().saturating_add_signed(ahead))
+            }
             Source::Set(nanos) => Timestamp::from_nanos(nanos.load(Ordering::Relaxed)),
         }
     }
@@ -70,6 +95,16 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_jumping_clock_goes_on_from_where_it_was_put() {
+        let (clock, jump) = Clock::jumping(Timestamp::from_secs(100));
+        assert!(clock.now() >= Timestamp::from_secs(100));
+        jump.set(-50_000_000_000);
+        assert!(clock.now() < Timestamp::from_secs(100));
+        jump.set(50_000_000_000);
+        assert!(clock.now() >= Timestamp::from_secs(150));
+    }
 
     #[test]
     fn a_settable_clock_stands_where_its_hand_is() {

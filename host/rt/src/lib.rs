@@ -24,6 +24,6 @@ pub mod user;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerState};
-pub use clock::{Clock, ClockHand};
+pub use clock::{Clock, ClockHand, ClockJump};
 pub use entropy::{Entropy, Rng};
 pub use thread::{dedicated, thread_cpu_time};

@@ -47,7 +47,7 @@ use crate::config::{Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
 use crate::feeds::kalshi::wire::Channel;
-use crate::feeds::kalshi::{Feed, FeedStats, Links};
+use crate::feeds::kalshi::{Feed, FeedStats, Links, Network};
 use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
 use crate::kalshi::{self, Client, HttpTransport, Signer};
@@ -204,6 +204,7 @@ impl Host {
             streams: Arc::clone(&streams),
             channels: &Channel::ALL,
             tap: tape.tap(),
+            dial: Arc::new(Network),
             clock,
             entropy,
         };

@@ -16,7 +16,7 @@ use crate::bus::Message;
 use crate::cache::Cache;
 use crate::config::{Config, Credentials};
 use crate::feeds::kalshi::wire::Channel;
-use crate::feeds::kalshi::{Feed, FeedStats, Links};
+use crate::feeds::kalshi::{Feed, FeedStats, Links, Network};
 use crate::feeds::{Publish, Wanted};
 use crate::model::Subscription;
 use crate::ops::live::Screen;
@@ -105,6 +105,7 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
         streams: Arc::clone(&streams),
         channels: if is_private { &Channel::ALL } else { &Channel::PUBLIC },
         tap: Some(recorder.tap()),
+        dial: Arc::new(Network),
         clock,
         entropy,
     };

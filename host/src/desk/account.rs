@@ -132,6 +132,7 @@ impl Desk {
             unrealized: total(positions.iter().map(|line| line.unrealized)),
             fees: retired.fees + positions.iter().map(|line| line.fees).sum(),
             profits: self.profits(&positions),
+            exposure: self.ledger.exposure(),
             positions,
             working,
         }

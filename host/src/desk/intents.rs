@@ -9,7 +9,7 @@ use super::exposure::{Ends, Working};
 use super::io::{Outputs, Request};
 use super::ledger::Stake;
 use super::market_table::MarketSlot;
-use super::orders::{Cancel, Order, OrderKey, Query};
+use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Query};
 use super::recent::Sent;
 use super::record::{CommandGiven, Decision, Holding, Intent, OrderEvent, Record};
 use super::risk::{self, Approved, Denial, Question};
@@ -149,6 +149,7 @@ impl Desk {
             booked: Quantity::ZERO,
             created: now,
             heard: now,
+            arrived_by: now + ARRIVAL_MAX,
             cancel: Cancel::Idle,
             query: Query::Idle,
             recovered: false,

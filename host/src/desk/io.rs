@@ -118,6 +118,11 @@ pub enum Input {
         /// What happened.
         reason: String,
     },
+    /// The clock was set: what it showed before cannot be compared with what it shows now.
+    ClockSet {
+        /// Its new time less the time that it would have shown, in milliseconds.
+        by_ms: i64,
+    },
     /// Time passed.
     Tick,
 }

@@ -234,6 +234,10 @@ impl MarketTable {
         &mut self.all[slot.0 as usize]
     }
 
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut MarketState> {
+        self.all.iter_mut()
+    }
+
     /// By ticker, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (MarketSlot, &MarketState)> {
         self.by_ticker.values().map(|slot| (*slot, self.get(*slot)))

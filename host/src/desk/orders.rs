@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 
@@ -14,6 +15,11 @@ use crate::model::{ClientOrderId, OrderId, OrderState, VenueOrderId};
 /// How many orders that have ended are remembered, so that late reports find them. Reports that
 /// come later than ten thousand orders later are those of somebody else.
 const ENDED_KEPT: usize = 10_000;
+
+/// How long a request may be on its way, whatever its sender has given up: in the buffers of this
+/// machine and of what lies between it and the exchange. Twice as long as the exchange's client
+/// waits for an answer.
+pub(super) const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 
 /// The desk's handle for an order, valid for one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +55,9 @@ pub(super) struct Order {
     /// When the exchange was last heard of it, or it was sent: a read that was asked for before
     /// this (and a margin) proves nothing about it.
     pub(super) heard: Timestamp,
+    /// When its request has arrived or never will: a read that was asked for before this does not
+    /// prove that it is absent.
+    pub(super) arrived_by: Timestamp,
     pub(super) cancel: Cancel,
     pub(super) query: Query,
     /// Taken over from an earlier run and not heard of yet.

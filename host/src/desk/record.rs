@@ -323,7 +323,8 @@ pub struct Difference {
     /// When it was found.
     pub ts: Timestamp,
     /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`,
-    /// `stray_order`, `position`, `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`.
+    /// `stray_order`, `position`, `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`,
+    /// `clock`.
     pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,

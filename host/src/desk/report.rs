@@ -46,6 +46,9 @@ pub struct Report {
     pub fees: Dollars,
     /// What each has made: agents by name, then what was made outside this host, if anything.
     pub profits: Vec<ProfitLine>,
+    /// What can be lost at worst: positions, and what orders may still trade, those of unknown
+    /// outcome included.
+    pub exposure: Dollars,
     /// Positions by agent and market. One in a market that has paid out goes after an hour, and
     /// stays in the sums.
     pub positions: Vec<PositionLine>,

@@ -146,7 +146,8 @@ impl Desk {
         let again = |at| Query::Due { at, attempt: attempt + 1 };
         let later = now + retry_delay(QUERY_RETRY.0, QUERY_RETRY.1, attempt);
         // A read that was asked for sooner than this proves nothing.
-        let late_enough = order.heard + self.settings.timing.read_lag();
+        let lag = self.settings.timing.read_lag();
+        let late_enough = (order.heard + lag).max(order.arrived_by + lag);
         match result {
             Ok(Some(report)) => {
                 // Due again, unless this is an answer.

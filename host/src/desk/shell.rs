@@ -69,6 +69,8 @@ const READS_MAX: usize = 4;
 /// The longest that a request may take. The exchange's client has bounds of its own, far below;
 /// this one is for a client that has lost itself.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// How far the clock must be from where it would be by itself to count as set.
+const CLOCK_SET_MIN: Duration = Duration::from_millis(500);
 /// How often the markets of interest are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -109,6 +111,8 @@ struct Shell<V, W, N> {
     reads: Pool<Read>,
     interests: BTreeSet<Arc<str>>,
     looked: Timestamp,
+    /// What the clock showed at the last tick, and when that was by a clock that nobody sets.
+    ticked: (Timestamp, Instant),
     drain: Option<Drain>,
 }
 
@@ -147,6 +151,7 @@ pub async fn run<V: Venue>(
         reads: Pool::new(READS_MAX),
         interests: BTreeSet::new(),
         looked: Timestamp::EPOCH,
+        ticked: (clock.now(), Instant::now()),
         drain: None,
     };
     // A failure halts the desk; it is told in the log and by every answer to a command.
@@ -256,6 +261,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
 
     fn tick(&mut self) {
         let now = self.clock.now();
+        self.watch_clock(now);
         // A failure halted the desk when it came.
         let _ = self.writer.write_if_due(now);
         if self.looked + LOOK_EVERY <= now {
@@ -268,6 +274,20 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             }
         }
         self.step(Input::Tick);
+    }
+
+    fn watch_clock(&mut self, now: Timestamp) {
+        let (last, at) = std::mem::replace(&mut self.ticked, (now, Instant::now()));
+        let expected = last + self.ticked.1.duration_since(at);
+        let (ahead, behind) = (now.since(expected), expected.since(now));
+        if ahead.max(behind) < CLOCK_SET_MIN {
+            return;
+        }
+        let millis = |by: Duration| i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let by_ms = millis(ahead) - millis(behind);
+        warn!(by_ms, "the clock was set: what depends on time begins anew");
+        self.looked = self.looked.min(now);
+        self.step(Input::ClockSet { by_ms });
     }
 
     /// Pulls the markets that actions name, so that each is decided on what is true now.
@@ -412,10 +432,13 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn start_waiting(&mut self) {
         self.start_cancels();
         while let Some(waiting) = self.places.next_waiting() {
-            let waited = self.clock.now().since(waiting.since);
-            if self.desk.is_cancel_wanted(waiting.order) {
-                self.not_sent(waiting.order, "ORDER_QUEUE: canceled before it was sent");
-            } else if waited > PLACE_WAIT_MAX {
+            let now = self.clock.now();
+            if let Some(view) = self.views.find(&waiting.approved.request().ticker) {
+                self.desk.apply(Input::Market(view), now, &mut self.out);
+            }
+            if let Some(reason) = self.desk.may_not_leave(waiting.order, now) {
+                self.not_sent(waiting.order, &format!("ORDER_QUEUE: {reason}"));
+            } else if now.since(waiting.since) > PLACE_WAIT_MAX {
                 self.not_sent(waiting.order, "ORDER_QUEUE: waited too long to be sent");
             } else {
                 self.start_place(waiting.order, waiting.approved);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hotpit_rt::Rng;
 use hotpit_units::{Quantity, Timestamp};
@@ -16,7 +17,7 @@ use super::io::{ExchangeState, Input, Outputs};
 use super::ledger::Ledger;
 use super::loss::Equity;
 use super::market_table::{MarketSlot, MarketView};
-use super::orders::{Cancel, Order, OrderKey, Orders, Query};
+use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Orders, Query};
 use super::record::{
     AgentChanged, CommandGiven, Decision, Halt, Halted, Record, Recovered, RecoveredOrder, Started,
 };
@@ -151,6 +152,7 @@ impl Desk {
             Input::Resume { agent } => self.resume(agent, now, out),
             Input::Shutdown => self.shutdown(now, out),
             Input::JournalFailed { reason } => self.journal_failed(&reason, now, out),
+            Input::ClockSet { by_ms } => self.clock_set(by_ms, now, out),
             Input::Tick => self.tick(now, out),
         }
     }
@@ -179,10 +181,21 @@ impl Desk {
         self.parked.is_empty() && !self.orders.open().any(|(_, order)| ours(order))
     }
 
-    /// Whether an order is to be canceled as soon as it can be.
+    /// Why an order that waited for its turn may not leave any more, if it may not: what was true
+    /// when it was approved may have changed. (A halt and the end of its agent cancel it.)
     #[must_use]
-    pub fn is_cancel_wanted(&self, order: OrderKey) -> bool {
-        self.orders.get(order).is_some_and(|order| order.cancel != Cancel::Idle)
+    pub fn may_not_leave(&self, order: OrderKey, now: Timestamp) -> Option<String> {
+        let order = self.orders.get(order)?;
+        if order.cancel != Cancel::Idle {
+            return Some("canceled before it was sent".to_owned());
+        }
+        if let Some(reason) = self.sync.not_ready() {
+            return Some(format!("not ready any more: {reason}"));
+        }
+        let view = self.ledger.markets.get(order.market).view.as_ref();
+        let longest = Duration::from_millis(self.settings.limits.book_age_ms_max);
+        let is_good = view.is_some_and(|view| view.synced && now.since(view.as_of) <= longest);
+        (!is_good).then(|| "its market's book is not true any more".to_owned())
     }
 
     /// When it does what.
@@ -282,6 +295,7 @@ impl Desk {
             created: intent.ts,
             // The request may have left just before the last run ended.
             heard: now,
+            arrived_by: now + ARRIVAL_MAX,
             cancel: Cancel::Idle,
             query: if unknown { Query::Due { at: first_query, attempt: 0 } } else { Query::Idle },
             recovered: unknown,

@@ -144,6 +144,16 @@ impl Sync {
         self.due = self.due.min(at);
     }
 
+    /// The clock was set: the account is read anew, and fills since a time that was.
+    pub(super) fn clock_set(&mut self, now: Timestamp) {
+        self.fills_read = self.fills_read.min(now);
+        self.valid_from = self.valid_from.min(now);
+        self.read_for_fills = Timestamp::EPOCH;
+        self.attempt = 0;
+        self.due = now;
+        self.read_soon(now);
+    }
+
     pub(super) fn booked(&mut self, now: Timestamp) {
         self.last_booked = now;
     }

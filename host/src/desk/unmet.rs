@@ -122,6 +122,7 @@ impl Desk {
             booked: Quantity::ZERO,
             created: now,
             heard: now,
+            arrived_by: now,
             cancel: Cancel::Idle,
             query: Query::Idle,
             recovered: false,

@@ -8,7 +8,8 @@ use hotpit_units::Timestamp;
 
 use super::inbox::Leave;
 use super::io::{Outputs, Request};
-use super::orders::{Cancel, Order, OrderKey, Query};
+use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Query};
+use super::reports::difference;
 use super::state::Desk;
 
 /// How long a fill may be missing that the exchange has told of otherwise, before the account is
@@ -40,6 +41,23 @@ impl Desk {
         self.place_parked(now, out);
         self.read_account_if_due(now, out);
         self.update_readiness(now, out);
+    }
+
+    /// Durations that began before the clock was set begin anew: an order must not be taken for
+    /// absent because time seemed to pass, nor anything wait for a time that is far away now.
+    pub(super) fn clock_set(&mut self, by_ms: i64, now: Timestamp, out: &mut Outputs) {
+        for key in self.orders.open_keys() {
+            if let Some(order) = self.orders.get_mut(key) {
+                order.heard = now;
+                order.arrived_by = now + ARRIVAL_MAX;
+            }
+            self.retry_now(key, now);
+        }
+        self.ledger.markets.all_mut().for_each(|market| market.traded = now);
+        self.sync.clock_set(now);
+        self.retired = now;
+        let detail = format!("the clock was set by {by_ms} ms");
+        out.records.push(difference("clock", None, detail, now));
     }
 
     /// Drops markets in which nothing more can happen.

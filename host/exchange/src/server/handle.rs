@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::faults::{Fault, Posted};
 use super::floor::{Floor, Stopped};
+use super::inside::Inside;
 use super::{App, ESPN_PATH, REST_PATH, StartError, WS_PATH, rest, verifying_key};
 use crate::core::AccountId;
 use crate::server::AccountSettings;
@@ -14,13 +15,25 @@ use crate::server::AccountSettings;
 /// A running exchange. Dropping it stops the exchange.
 pub struct Handle {
     app: App,
+    inside: Inside,
     floor: JoinHandle<()>,
     server: JoinHandle<()>,
 }
 
 impl Handle {
-    pub(super) const fn new(app: App, floor: JoinHandle<()>, server: JoinHandle<()>) -> Self {
-        Self { app, floor, server }
+    pub(super) const fn new(
+        app: App,
+        inside: Inside,
+        floor: JoinHandle<()>,
+        server: JoinHandle<()>,
+    ) -> Self {
+        Self { app, inside, floor, server }
+    }
+
+    /// The way in for a simulated network, past the socket.
+    #[must_use]
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
     }
 
     /// The address that clients connect to.

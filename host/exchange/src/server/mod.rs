@@ -11,6 +11,7 @@
 //!   are carried out by it, and it tells every subscriber what happened, in order.
 //! - [`auth`] verifies signatures, [`limits`] has the token buckets.
 //! - [`faults`] is what can go wrong on request.
+//! - [`inside`] is the way in for a simulated network, past the socket.
 //!
 //! [`start`] takes the listener, the clock and the randomness from outside, so that a test runs
 //! the real servers on a free port, in its own process.
@@ -27,6 +28,7 @@ pub mod faults;
 mod floor;
 mod frames;
 mod handle;
+mod inside;
 pub mod limits;
 mod rest;
 mod sessions;
@@ -47,6 +49,7 @@ use tokio::sync::mpsc;
 
 pub use floor::{Floor, Stopped};
 pub use handle::Handle;
+pub use inside::{Inside, InsideSession};
 pub use settings::{AccountSettings, Pace, Settings};
 
 use crate::core::ListingError;
@@ -220,12 +223,14 @@ pub async fn start(
         door: control,
     };
     let floor = tokio::spawn(floor::run(floor, queue));
-    let service = router(&app).into_make_service_with_connect_info::<Peer>();
+    let router = router(&app);
+    let inside = Inside::new(app.clone(), router.clone());
+    let service = router.into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(async move {
         // Serving ends when the task is stopped: an error of one connection ends that alone.
         let _ = axum::serve(door, service).await;
     });
-    Ok(Handle::new(app, floor, server))
+    Ok(Handle::new(app, inside, floor, server))
 }
 
 fn verifying_key(account: &AccountSettings) -> Result<VerifyingKey, StartError> {

@@ -53,9 +53,9 @@ pub(super) async fn upgrade(
 }
 
 /// Takes the session off the floor when it is dropped.
-struct Guard {
-    app: App,
-    connection: ConnectionId,
+pub(super) struct Guard {
+    pub(super) app: App,
+    pub(super) connection: ConnectionId,
 }
 
 impl Drop for Guard {

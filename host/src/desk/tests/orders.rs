@@ -427,3 +427,35 @@ fn what_was_not_sent_never_was_an_order() {
     let report = floor.desk.report();
     assert_eq!((report.orders, report.denied, report.working.len()), (0, 1, 0));
 }
+
+#[test]
+fn an_order_whose_request_may_still_be_on_its_way_is_not_absent() {
+    let mut floor = Floor::open();
+    let sent = floor.place(bid(1, 50, 10));
+    let absent =
+        |floor: &Floor| Input::Found { order: sent.key, asked_at: floor.now, result: Ok(None) };
+    floor.apply(lost(&sent));
+    floor.pass(Duration::from_secs(11));
+    floor.apply(absent(&floor));
+    assert_eq!(floor.working(), [(OrderState::Unknown, contracts(10))]);
+    floor.pass(Duration::from_secs(1));
+    floor.apply(absent(&floor));
+    assert_eq!(floor.working(), []);
+}
+
+#[test]
+fn a_clock_that_is_set_proves_no_order_absent() {
+    let mut floor = Floor::open();
+    let sent = floor.place(bid(1, 50, 10));
+    let absent =
+        |floor: &Floor| Input::Found { order: sent.key, asked_at: floor.now, result: Ok(None) };
+    floor.apply(lost(&sent));
+    floor.now = floor.now + Duration::from_secs(60);
+    floor.apply(Input::ClockSet { by_ms: 60_000 });
+    assert_eq!(floor.differences(), ["clock"]);
+    floor.apply(absent(&floor));
+    assert_eq!(floor.working(), [(OrderState::Unknown, contracts(10))]);
+    floor.pass(Duration::from_secs(12));
+    floor.apply(absent(&floor));
+    assert_eq!(floor.working(), []);
+}

@@ -414,6 +414,28 @@ fn orders_beyond_what_may_be_under_way_wait_and_are_not_sent_when_it_takes_too_l
 }
 
 #[test]
+fn orders_that_wait_are_not_sent_once_the_desk_is_not_ready_any_more() {
+    let report = with_desk(std::convert::identity, |hand| async move {
+        hand.get_ready().await;
+        hand.gate.set(false);
+        for batch in 0..2_u64 {
+            let other = AgentId::from(format!("agent-{batch}"));
+            let limits = AgentLimits::default();
+            let (told, _) = oneshot::channel();
+            hand.send(ToDesk::AgentUp { agent: other.clone(), limits, told }).await;
+            let orders = (1..=10).map(|number| Action::Place(bid(number, 10, 1)));
+            hand.act(other, orders.collect()).await;
+        }
+        hand.send(ToDesk::Disconnected { reason: "reset".to_owned() }).await;
+        hand.report().await;
+        hand.gate.set(true);
+        hand.until_seen(Seen::Told(OrderState::Denied)).await;
+        assert_eq!(hand.count(&Seen::Placed), 16);
+    });
+    assert_eq!(report.denied, 4);
+}
+
+#[test]
 fn a_dry_run_decides_and_sends_nothing() {
     let dry = |exchange: Exchange| {
         let clock = exchange.clock;

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::{Catalog, LeagueNames, STEPS_CAPACITY};
 use super::poll::Poller;
+use super::session::Dial;
 use super::settings::Settings;
 use super::spread::{Links, Spread};
 use super::stats::FeedStats;
@@ -46,6 +47,8 @@ pub struct Feed<T, P> {
     pub channels: &'static [Channel],
     /// Who else hears what comes.
     pub tap: Option<Arc<dyn Tap>>,
+    /// How its connections are opened.
+    pub dial: Arc<dyn Dial>,
     /// Tells the time.
     pub clock: Clock,
     /// For the pauses between tries.
@@ -96,6 +99,7 @@ impl<T: Transport, P: Publish + 'static> Feed<T, P> {
             broken: self.broken,
             channels: self.channels,
             tap: self.tap,
+            dial: self.dial,
             clock: self.clock,
             entropy: self.entropy,
         };

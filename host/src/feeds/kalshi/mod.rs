@@ -34,6 +34,7 @@ use hotpit_units::Timestamp;
 
 pub use catalog::LeagueNames;
 pub use feed::Feed;
+pub use session::{Dial, Frames, Network, Opened, Socket};
 pub use settings::Settings;
 pub use spread::Links;
 pub use stats::{FeedReport, FeedStats};

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::catalog::Step;
-use super::session::Session;
+use super::session::{Dial, Session};
 use super::settings::Settings;
 use super::stats::FeedStats;
 use super::trades::Seen;
@@ -163,6 +163,8 @@ pub(super) struct Spread<T, P> {
     /// The channels of the first connection.
     pub(super) channels: &'static [Channel],
     pub(super) tap: Option<Arc<dyn Tap>>,
+    /// How connections are opened.
+    pub(super) dial: Arc<dyn Dial>,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
 }
@@ -262,6 +264,7 @@ impl<T: Transport, P: Publish + 'static> Spread<T, P> {
             channels: if is_first { self.channels } else { &BY_MARKET },
             publish: Arc::clone(&self.publish),
             stats: Arc::clone(&self.stats),
+            dial: Arc::clone(&self.dial),
             stream: Arc::clone(&stream),
             desk: self.desk.clone(),
             catalog: self.catalog.clone(),

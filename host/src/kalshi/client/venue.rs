@@ -21,9 +21,10 @@ use crate::kalshi::wire::error::{Refusal, shown};
 use crate::kalshi::wire::order::{BatchAnswer, CreateOrder, OrderCanceled, OrderCreated};
 use crate::model::{ClientOrderId, VenueOrder, VenueOrderId};
 
-/// How far before an order was placed a search for it begins: our clock and the exchange's may
-/// differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// How far before an order was placed a search for it begins: our clock may have been ahead of the
+/// exchange's, by as much as it lets a signature be, which Kalshi does not tell. Too little would
+/// hide an order that is there; too much costs nothing but a longer answer.
+const CLOCK_SKEW: Duration = Duration::from_secs(3_600);
 
 impl<T: Transport> Client<T> {
     /// The request for an order: what stands between a decision and the socket, so nothing here

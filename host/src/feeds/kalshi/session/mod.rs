@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use self::core::{Core, Parts};
 use self::reports::{CatalogLink, DeskLink};
-use self::socket::{Opened, Socket};
+pub use self::socket::{Dial, Frames, Network, Opened, Socket};
 use super::catalog::Step;
 use super::settings::Settings;
 use super::spread::Broken;
@@ -59,6 +59,8 @@ pub(super) struct Session<T, P> {
     pub(super) channels: &'static [Channel],
     pub(super) publish: P,
     pub(super) stats: Arc<FeedStats>,
+    /// How connections are opened.
+    pub(super) dial: Arc<dyn Dial>,
     /// How this connection stands.
     pub(super) stream: Arc<Stream>,
     pub(super) desk: DeskSender,
@@ -104,10 +106,11 @@ impl<T: Transport, P: Publish> Session<T, P> {
                 stream.connecting();
                 let limit = Duration::from_millis(settings.connect_timeout_ms);
                 let url = &client.settings().ws_url;
-                let opening = socket::open(url, &credentials, clock);
+                let opening = self.dial.open(url, &credentials, clock);
                 let Opened { socket, date, asked } = timeout(limit, opening)
                     .await
-                    .map_err(|_| Restart("timeout while connecting".to_owned()))??;
+                    .map_err(|_| Restart("timeout while connecting".to_owned()))?
+                    .map_err(Restart)?;
                 stream.connected();
                 tracing::info!(url, "connected");
                 core.opened(date, asked, clock.now());

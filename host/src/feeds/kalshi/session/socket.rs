@@ -1,13 +1,20 @@
 //! Opening the WebSocket: address, TLS, signed handshake.
+//!
+//! [`Dial`] is the seam right above the socket: a simulated network takes its place there.
 
+use std::fmt::Debug;
+use std::pin::Pin;
+
+use futures_util::future::BoxFuture;
+use futures_util::{Sink, Stream};
 use hotpit_rt::{Clock, net};
 use hotpit_units::Timestamp;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::client_async_tls_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::Restart;
 use crate::kalshi::{Credentials, Method};
@@ -15,23 +22,54 @@ use crate::kalshi::{Credentials, Method};
 /// The largest message. Kalshi: 64 MiB.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<net::TcpStream>>;
+/// What frames come from and go to.
+pub trait Frames: Stream<Item = Result<Frame, Error>> + Sink<Frame, Error = Error> + Send {}
+
+impl<S: Stream<Item = Result<Frame, Error>> + Sink<Frame, Error = Error> + Send> Frames for S {}
+
+/// An open WebSocket.
+pub type Socket = Pin<Box<dyn Frames>>;
 
 /// A connection that stands.
-pub(super) struct Opened {
-    pub(super) socket: Socket,
+pub struct Opened {
+    /// The socket.
+    pub socket: Socket,
     /// What the exchange's clock showed when it answered, cut to the second.
-    pub(super) date: Option<Timestamp>,
+    pub date: Option<Timestamp>,
     /// When it was asked.
-    pub(super) asked: Timestamp,
+    pub asked: Timestamp,
 }
 
-/// Connects and shakes hands. The signature is made here, at each try: it carries the time.
-pub(super) async fn open(
-    url: &str,
-    credentials: &Credentials,
-    clock: Clock,
-) -> Result<Opened, Restart> {
+/// Opens WebSockets.
+pub trait Dial: Debug + Send + Sync {
+    /// Connects and shakes hands; an error is the reason why it could not. The signature is made
+    /// at each try: it carries the time.
+    fn open<'a>(
+        &'a self,
+        url: &'a str,
+        credentials: &'a Credentials,
+        clock: Clock,
+    ) -> BoxFuture<'a, Result<Opened, String>>;
+}
+
+/// The real network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Network;
+
+impl Dial for Network {
+    fn open<'a>(
+        &'a self,
+        url: &'a str,
+        credentials: &'a Credentials,
+        clock: Clock,
+    ) -> BoxFuture<'a, Result<Opened, String>> {
+        Box::pin(
+            async move { open(url, credentials, clock).await.map_err(|Restart(reason)| reason) },
+        )
+    }
+}
+
+async fn open(url: &str, credentials: &Credentials, clock: Clock) -> Result<Opened, Restart> {
     let mut request = url.into_client_request().map_err(|error| describe(&error))?;
     let uri = request.uri();
     let is_tls = uri.scheme_str() == Some("wss");
@@ -57,6 +95,7 @@ pub(super) async fn open(
     let (socket, answer) = client_async_tls_with_config(request, stream, Some(config), None)
         .await
         .map_err(|error| refused(&error, asked))?;
+    let socket = Box::pin(socket);
     Ok(Opened { socket, date: date(answer.headers()), asked })
 }
 

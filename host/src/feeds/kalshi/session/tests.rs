@@ -74,6 +74,7 @@ impl Floor {
             channels: &Channel::ALL,
             publish: Tape(Mutex::new(tape)),
             stats: Arc::default(),
+            dial: Arc::new(Network),
             stream: Arc::clone(&stream),
             desk,
             catalog,

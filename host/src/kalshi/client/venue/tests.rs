@@ -167,13 +167,13 @@ async fn an_order_is_absent_only_if_no_status_has_it() {
     fake.json("GET /portfolio/orders", r#"{"orders":[],"cursor":""}"#);
     let client = client(&fake);
     let name = ClientOrderId::from("hp-1");
-    let placed_at = Timestamp::from_secs(1_000);
+    let placed_at = Timestamp::from_secs(4_000);
     assert_eq!(client.find(&name, "M", placed_at).await, Ok(None));
     let calls = fake.calls();
     assert_eq!(calls.len(), 4);
-    assert_eq!(calls[0], "GET /portfolio/orders?ticker=M&min_ts=940&limit=1000");
+    assert_eq!(calls[0], "GET /portfolio/orders?ticker=M&min_ts=400&limit=1000");
     fake.json(
-        "GET /portfolio/orders?ticker=M&min_ts=940&status=canceled&limit=1000",
+        "GET /portfolio/orders?ticker=M&min_ts=400&status=canceled&limit=1000",
         &order("hp-1"),
     );
     let found = client.find(&name, "M", placed_at).await.unwrap().unwrap();
