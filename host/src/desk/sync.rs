@@ -161,7 +161,9 @@ impl Sync {
     /// The exchange's word is taken on the positions that do not agree, as they were shown. What
     /// differs otherwise by the next read is a new difference.
     pub(super) fn accept_drift(&mut self, now: Timestamp) {
-        if !self.drift.is_empty() {
+        // Only what is shown: while something else keeps the desk back, nobody sees the positions.
+        let is_shown = self.not_ready.as_ref().is_some_and(|shown| *shown == told(&self.drift));
+        if !self.drift.is_empty() && is_shown {
             let shown = self.drift.iter().take(SHOWN_MAX);
             self.accepted = shown.map(|(ticker, pair)| (Arc::clone(ticker), *pair)).collect();
             self.read_soon(now);

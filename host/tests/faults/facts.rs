@@ -160,7 +160,15 @@ impl Facts {
         self.orders_sent += 1;
         let name = &order.name;
         if !self.intents.contains_key(name) {
-            self.breaks(Promise::Lost, format!("{name} left and its record is not on disk"));
+            let alike = |intent: &Intent| {
+                let is_of = intent.ticker.as_deref() == Some(&*order.ticker);
+                let terms = (intent.side, intent.price, intent.quantity);
+                is_of && terms == (order.side, order.price, order.quantity)
+            };
+            // The same again under another name, or something that nobody wrote down.
+            let is_again = self.intents.values().any(alike);
+            let promise = if is_again { Promise::Doubled } else { Promise::Lost };
+            self.breaks(promise, format!("{name} left and its record is not on disk"));
         }
         if self.halted {
             self.breaks(Promise::Mismatched, format!("{name} left while orders are stopped"));

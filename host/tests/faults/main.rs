@@ -24,6 +24,7 @@ mod socket;
 mod workload;
 mod world;
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,7 +100,18 @@ impl fmt::Display for Counts {
     }
 }
 
+thread_local! {
+    /// A task of this thread's seed panicked: a defect, whoever notices. (What dies because its
+    /// host is killed does not say so.)
+    static PANICKED: Cell<bool> = const { Cell::new(false) };
+}
+
 fn main() -> ExitCode {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICKED.set(true);
+        told(panic);
+    }));
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (seeds, first) = (number("SEEDS").unwrap_or(SEEDS), number("FIRST").unwrap_or(1));
     let is_told = std::env::var_os("TELL").is_some();
@@ -174,7 +186,13 @@ fn run_seed(
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let local = tokio::task::LocalSet::new();
     let world = World::run(seed, Arc::clone(key), folder.path(), mutant, is_told);
-    local.block_on(&runtime.unwrap(), world)
+    PANICKED.set(false);
+    let outcome = local.block_on(&runtime.unwrap(), world);
+    if PANICKED.get() {
+        let how = "a task panicked".to_owned();
+        return Err(Broken { promise: Promise::Lost, how });
+    }
+    outcome
 }
 
 /// The same seed twice is the same history, to the last nanosecond.

@@ -18,7 +18,16 @@ impl World {
     pub async fn happen(&mut self) {
         match self.rng.random_range(0..100_u32) {
             0..36 => self.place(1..4).await,
-            36..38 => self.place(18..30).await,
+            36..38 => {
+                self.place(18..30).await;
+                // Some of so many wait for their turn: what happens now must keep them back.
+                match self.rng.random_range(0..4_u32) {
+                    0 => self.network().cut(),
+                    1 => self.host.tell(ToDesk::Bus { down: Some("simulated".into()) }).await,
+                    2 => self.operate().await,
+                    _ => {}
+                }
+            }
             38..44 => self.cancel().await,
             44..60 => self.others_trade().await,
             60..68 => {
@@ -47,13 +56,37 @@ impl World {
             92 => self.host.tell(ToDesk::Bus { down: Some("simulated".into()) }).await,
             _ => {}
         }
-        // Misfortunes that stop everything do not last: else nothing else would happen.
         if self.rng.random_bool(0.3) {
-            self.network().set_down(false);
-            self.network().fill_disk(false);
-            self.host.tell(ToDesk::Bus { down: None }).await;
-            self.resume_if_halted().await;
+            self.relent().await;
         }
+    }
+
+    /// Misfortunes that stop everything do not last: else nothing else would happen.
+    async fn relent(&mut self) {
+        self.network().set_down(false);
+        self.network().fill_disk(false);
+        self.host.tell(ToDesk::Bus { down: None }).await;
+        self.resume_if_halted().await;
+        if self.rng.random_bool(0.5) {
+            for agent in &self.agents {
+                self.host.agent_up(agent).await;
+            }
+            self.open_markets().await;
+        }
+    }
+
+    /// The exchange ends every pause.
+    pub async fn open_markets(&self) {
+        let markets = self.markets.clone();
+        self.on_floor(move |floor| {
+            let now = floor.now();
+            floor.exchange.set_trading(now, Trading::Active);
+            for market in markets {
+                // Those that are not paused refuse.
+                let _ = floor.exchange.activate(now, market);
+            }
+        })
+        .await;
     }
 
     async fn place(&mut self, count: std::ops::Range<u32>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hotpit::desk::record::Halted;
 use hotpit::desk::{Command, ToDesk};
 use hotpit::model::{AgentId, MarketId};
-use hotpit_exchange::core::{AccountId, MarketKey, Trading};
+use hotpit_exchange::core::{AccountId, MarketKey};
 use hotpit_exchange::server::{Floor as ExchangeFloor, Handle};
 use hotpit_rt::{Clock, ClockJump, Entropy, Rng};
 use hotpit_units::Timestamp;
@@ -224,16 +224,7 @@ impl World {
         network.set_down(false);
         self.jump.set(0);
         self.host.life.go_on();
-        let markets = self.markets.clone();
-        self.on_floor(move |floor| {
-            let now = floor.now();
-            floor.exchange.set_trading(now, Trading::Active);
-            for market in markets {
-                // Those that are not paused refuse.
-                let _ = floor.exchange.activate(now, market);
-            }
-        })
-        .await;
+        self.open_markets().await;
         self.host.tell(ToDesk::Bus { down: None }).await;
     }
 

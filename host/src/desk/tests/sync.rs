@@ -141,6 +141,22 @@ fn an_operator_can_take_the_exchanges_word_on_a_position() {
 }
 
 #[test]
+fn an_operator_who_is_shown_something_else_accepts_no_position() {
+    let mut floor = Floor::open();
+    for _ in 0..2 {
+        floor.pass(Duration::from_secs(61));
+        floor.apply(drifted(&floor, 3));
+    }
+    floor.apply(Input::Disconnected { reason: "reset".to_owned() });
+    floor.apply(Input::Resume { agent: None });
+    floor.apply(Input::Connected);
+    floor.pass(Duration::from_millis(100));
+    floor.apply(drifted(&floor, 3));
+    assert_eq!(not_ready(&floor), "position drift: market=KX-1 ours=0.00 theirs=3.00");
+    assert_eq!(floor.desk.report().positions, []);
+}
+
+#[test]
 fn an_operator_accepts_what_was_shown_and_nothing_else() {
     let mut floor = Floor::open();
     let account = |floor: &Floor, first, second| {

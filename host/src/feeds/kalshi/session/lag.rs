@@ -29,7 +29,9 @@ impl Lag {
     pub(super) fn dated(&mut self, date: Timestamp, asked: Timestamp, answered: Timestamp) {
         let (asked, answered) = (millis(asked), millis(answered));
         let date = millis(date);
-        self.dated = Some((asked - date - 1_000, answered - date));
+        let bounds = (asked - date - 1_000, answered - date);
+        // Otherwise our clock was set back meanwhile, which bounds nothing.
+        self.dated = Some(bounds).filter(|(least, most)| least <= most);
         self.quickest = [None; 2];
     }
 
@@ -95,6 +97,14 @@ mod tests {
         fn frame(&mut self, sent: i64, way: i64) -> u64 {
             self.lag.sent(at(sent), at(sent + way + self.skew))
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_during_the_handshake_bounds_nothing() {
+        let mut lag = Lag::default();
+        lag.dated(at(0), at(400), at(-60_000));
+        assert_eq!(lag.skew_ms(), None);
+        assert_eq!(lag.sent(at(1_000), at(-58_980)), 0);
     }
 
     #[test]
