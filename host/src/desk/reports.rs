@@ -220,6 +220,14 @@ impl Desk {
         if event != Event::Absent {
             order.heard = now;
         }
+        match event {
+            Event::Lost | Event::Absent | Event::Refused | Event::NotSent => {}
+            Event::Acknowledged
+            | Event::Canceled
+            | Event::Expired
+            | Event::Executed
+            | Event::Filled => order.arrived_by = order.arrived_by.min(now),
+        }
         let there = matches!(event, Event::Acknowledged | Event::Filled);
         let doubted = order.presumed && from.is_final() && there;
         let known = if doubted { OrderState::Unknown } else { from };

@@ -11,6 +11,7 @@ use super::io::{Outputs, Request};
 use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Query};
 use super::reports::difference;
 use super::state::Desk;
+use crate::model::OrderState;
 
 /// How long a fill may be missing that the exchange has told of otherwise, before the account is
 /// read for it. Its own report usually comes within milliseconds.
@@ -49,7 +50,8 @@ impl Desk {
         for key in self.orders.open_keys() {
             if let Some(order) = self.orders.get_mut(key) {
                 order.heard = now;
-                order.arrived_by = now + ARRIVAL_MAX;
+                let is_on_the_way = matches!(order.state, OrderState::Sent | OrderState::Unknown);
+                order.arrived_by = if is_on_the_way { now + ARRIVAL_MAX } else { now };
             }
             self.retry_now(key, now);
         }

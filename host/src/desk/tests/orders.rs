@@ -154,7 +154,7 @@ fn a_missing_answer_keeps_the_worst_case_until_a_late_read_proves_absence() {
     floor.apply(Input::Found { order: sent.key, asked_at, result: Ok(None) });
     assert_eq!(floor.working(), [(OrderState::Unknown, contracts(10))], "too early to prove");
 
-    floor.pass(Duration::from_secs(2));
+    floor.pass(Duration::from_secs(12));
     assert_eq!(floor.finds(), 1, "asked again, late enough");
     let asked_at = floor.now;
     floor.apply(Input::Found { order: sent.key, asked_at, result: Ok(None) });
