@@ -43,6 +43,8 @@ struct State {
     /// Turns that may run at once, of each class.
     workers: usize,
     threads: usize,
+    /// Fewer than there may be, where the machine gave no more.
+    threads_max: usize,
     /// Threads that wait, and those among them that were woken.
     idle: usize,
     waking: usize,
@@ -98,7 +100,8 @@ impl Default for RunQueue {
 impl RunQueue {
     /// A queue for this many workers.
     pub(crate) fn new(workers: usize) -> Self {
-        let state = State { workers, threads: workers, ..State::default() };
+        let threads_max = THREADS_MAX;
+        let state = State { workers, threads: workers, threads_max, ..State::default() };
         Self { state: Mutex::new(state), work: Condvar::new() }
     }
 
@@ -175,9 +178,11 @@ impl RunQueue {
         needs_relief
     }
 
-    /// The thread that was asked for did not come.
+    /// The thread that was asked for did not come: none is asked for again.
     pub(crate) fn no_relief(&self) {
-        self.lock().threads -= 1;
+        let mut state = self.lock();
+        state.threads -= 1;
+        state.threads_max = state.threads;
     }
 
     /// The work is done.
@@ -252,8 +257,8 @@ impl State {
             (class.ready.remove(at)?, is_slow)
         };
         let slot = work.slot()?;
-        let is_save = matches!(work, Work::Command(_));
-        if !is_save {
+        let is_save = matches!(work, Work::Command(Command::Save { .. }));
+        if matches!(work, Work::Run(_)) {
             self.queued.remove(&slot);
         }
         self.busy.push(slot);
@@ -265,7 +270,7 @@ impl State {
     /// Whether fewer threads serve the prompt than may; if so, counts the one that is to come.
     fn count_relief(&mut self) -> bool {
         let needed = self.threads - self.slow.running.min(self.threads) < self.workers
-            && self.threads < THREADS_MAX;
+            && self.threads < self.threads_max;
         self.threads += usize::from(needed);
         needed
     }

@@ -65,9 +65,7 @@ impl Command {
             Self::Save { slot, .. } | Self::Resume(slot) | Self::Remove { slot, .. } => *slot,
         }
     }
-}
 
-impl Command {
     /// Whether it goes before the agents' batches: all but the saves that nobody waits for.
     pub(crate) fn is_urgent(&self) -> bool {
         !matches!(self, Self::Save { hold: false, .. })
@@ -235,8 +233,10 @@ impl Workers {
                 turn.took_long = since.is_some_and(|used| used >= LONG_AFTER_LOOK);
                 self.queue.done(turn);
             }
-            if done.unwrap_or(false) {
-                return;
+            match done {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(_) => error!("the host panicked beside an agent: please report it"),
             }
         }
     }

@@ -113,6 +113,8 @@ pub struct Host {
     tape: Tape,
     /// Completes when the desk has stalled.
     stalled: oneshot::Receiver<()>,
+    /// Ends the watch over the desk by being dropped.
+    end_watch: oneshot::Sender<()>,
     background: Vec<AbortHandle>,
     bus: Arc<Bus>,
     upkeep: Upkeep,
@@ -177,8 +179,10 @@ impl Host {
             floor: floor.clone(),
         };
         let desk = DeskThread::start(desk, desk_sender.clone(), clock, entropy)?;
+        let (end_watch, ending) = oneshot::channel();
         let stalled = if sends_orders {
-            watch_desk(desk_sender.clone(), account.client.over(account.transport()?))?
+            let client = account.client.over(account.transport()?);
+            watch_desk(desk_sender.clone(), client, clock, ending)?
         } else {
             // Nothing is sent, so that there is nothing to cancel.
             oneshot::channel().1
@@ -257,6 +261,7 @@ impl Host {
             feed,
             tape,
             stalled,
+            end_watch,
             background,
             bus,
             upkeep,
@@ -281,6 +286,8 @@ impl Host {
     /// # Errors
     /// When the desk did not end in order: what it knew is lost, and orders may still work.
     pub async fn stop(self) -> anyhow::Result<Status> {
+        // From here on a desk that answers nothing has ended.
+        drop(self.end_watch);
         self.agents.shutdown().await;
         let report: Option<Report> = self.desk.stop().await;
         // The feed may have ended already; then there is nobody to tell.
@@ -385,12 +392,16 @@ async fn learn_of_maintenance(client: Arc<Client<HttpTransport>>, calendar: Arc<
 fn watch_desk(
     desk: DeskSender,
     client: Client<HttpTransport>,
+    clock: Clock,
+    ending: oneshot::Receiver<()>,
 ) -> anyhow::Result<oneshot::Receiver<()>> {
     let (tell, stalled) = oneshot::channel();
     let watch = move || async move {
-        watchdog::watch(desk, client, watchdog::Patience::default()).await;
-        // A host that has ended does not listen.
-        let _ = tell.send(());
+        let patience = watchdog::Patience::default();
+        if watchdog::watch(desk, client, clock, patience, ending).await {
+            // A host that has ended does not listen.
+            let _ = tell.send(());
+        }
     };
     hotpit_rt::dedicated("watchdog", watch).context("no thread for the watchdog")?;
     Ok(stalled)
@@ -412,7 +423,7 @@ async fn tell_of_exchange(
                 (false, _) => Some("the exchange is closed".to_owned()),
             };
         }
-        // The connection of the market data knows it best.
+        // The least of them: each is off by what its own way takes.
         let skews = streams
             .reports()
             .into_iter()

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hotpit_rt::Clock;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
@@ -32,22 +33,39 @@ impl Default for Patience {
 /// How often the orders of a stalled desk are tried to be canceled.
 const TRIES: u32 = 5;
 
-/// Asks the desk again and again. Returns when it does not answer, after its orders were canceled as
-/// far as the exchange could be reached.
-pub(super) async fn watch(desk: DeskSender, venue: impl Venue, patience: Patience) {
-    while answers(&desk, patience.stalled_after).await {
-        sleep(patience.ask_every).await;
+/// Asks the desk again and again. Gives true when it does not answer, after its orders were canceled
+/// as far as the exchange could be reached; false when the host ends in order (`ending`), which is
+/// the desk's own affair.
+pub(super) async fn watch(
+    desk: DeskSender,
+    venue: impl Venue,
+    clock: Clock,
+    patience: Patience,
+    mut ending: oneshot::Receiver<()>,
+) -> bool {
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut ending => return false,
+            answers = answers(&desk, patience.stalled_after) => if !answers { break },
+        }
+        tokio::select! {
+            biased;
+            _ = &mut ending => return false,
+            () = sleep(patience.ask_every) => {}
+        }
     }
     error!("the desk answers nothing any more: its orders are canceled past it");
     for attempt in 1..=TRIES {
-        match cancel_ours(&venue).await {
-            Ok(0) => return,
+        match cancel_ours(&venue, clock.now()).await {
+            Ok(0) => return true,
             Ok(left) => warn!(attempt, left, "orders of a stalled desk"),
             Err(reason) => warn!(attempt, reason, "orders of a stalled desk"),
         }
         sleep(patience.try_again).await;
     }
     error!("orders may still work at the exchange: look there");
+    true
 }
 
 /// Whether the desk still does what it is told.
@@ -60,8 +78,8 @@ async fn answers(desk: &DeskSender, patience: Duration) -> bool {
 }
 
 /// Cancels what rests under names of this host; how many orders there were.
-async fn cancel_ours(venue: &impl Venue) -> Result<usize, String> {
-    let account = venue.account(Timestamp::EPOCH).await.map_err(|error| error.to_string())?;
+async fn cancel_ours(venue: &impl Venue, now: Timestamp) -> Result<usize, String> {
+    let account = venue.account(now).await.map_err(|error| error.to_string())?;
     let ours = account
         .resting
         .into_iter()
@@ -155,12 +173,13 @@ mod tests {
         let (desk, mut inbox) = mpsc::channel(4);
         let ms = Duration::from_millis;
         let patience = Patience { ask_every: ms(1), stalled_after: ms(200), try_again: ms(1) };
-        let watching = watch(desk, exchange.clone(), patience);
+        let (_running, ending) = oneshot::channel();
+        let watching = watch(desk, exchange.clone(), Clock::system(), patience, ending);
         tokio::pin!(watching);
         // As long as it answers, nothing happens.
         for _ in 0..3 {
             let message = tokio::select! {
-                () = &mut watching => panic!("it gave up on a desk that answers"),
+                _ = &mut watching => panic!("it gave up on a desk that answers"),
                 message = inbox.recv() => message,
             };
             let Some(ToDesk::Command(Command::Report { reply })) = message else { panic!() };
@@ -168,7 +187,20 @@ mod tests {
         }
         assert_eq!(exchange.0.borrow().len(), 2);
         // Nobody reads the inbox any more.
-        watching.await;
+        assert!(watching.await);
         assert_eq!(*exchange.0.borrow(), [theirs]);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_ends_in_order_leaves_what_its_desk_left() {
+        let exchange = Exchange::default();
+        exchange.0.borrow_mut().push(order("hp3-0123456789abcdef-17"));
+        let (desk, inbox) = mpsc::channel(4);
+        let (end, ending) = oneshot::channel();
+        drop(end);
+        drop(inbox);
+        let patience = Patience::default();
+        assert!(!watch(desk, exchange.clone(), Clock::system(), patience, ending).await);
+        assert_eq!(exchange.0.borrow().len(), 1);
     }
 }

@@ -117,7 +117,15 @@ impl Ledger {
         [self.groups.risk(market), self.groups.risk_with(market, order)]
     }
 
-    /// What an agent has made, less fees, at the last marks there were.
+    /// Whether every open position of an agent was marked once in this run.
+    pub(super) fn is_marked(&self, agent: AgentSlot) -> bool {
+        let is_marked = |(market, stake): (MarketSlot, &Stake)| {
+            stake.holding.quantity.is_zero() || self.markets.get(market).last_mark.is_some()
+        };
+        self.stakes_of(agent).all(is_marked)
+    }
+
+    /// What an agent has made, less fees, at the last marks there were; at cost where there was none.
     pub(super) fn made(&self, agent: AgentSlot) -> Dollars {
         let retired = self.agents.get(agent).retired;
         let of_stake = |(market, stake): (MarketSlot, &Stake)| {

@@ -1,5 +1,7 @@
 //! Losses that are too large halt whoever made them, until an operator lets it go on.
 
+use std::time::Duration;
+
 use super::agent_table::AgentSlot;
 use super::io::Outputs;
 use super::loss::{Equity, LossLimits};
@@ -8,6 +10,10 @@ use super::state::Desk;
 use crate::model::AgentId;
 use crate::units::{Dollars, Timestamp};
 
+/// How long after its start a run waits for the marks of what it holds: without them the profit of
+/// the run before would look like a loss.
+const MARKS_WITHIN: Duration = Duration::from_secs(60);
+
 impl Desk {
     /// Looks at what everybody has made by now.
     pub(super) fn check_losses(&mut self, now: Timestamp, out: &mut Outputs) {
@@ -15,6 +21,10 @@ impl Desk {
         let each =
             LossLimits { day: limits.daily_loss_per_agent, drawdown: limits.drawdown_per_agent };
         let all = LossLimits { day: limits.daily_loss, drawdown: limits.drawdown };
+        let is_young = now < self.started + MARKS_WITHIN;
+        if is_young && self.ledger.agents.iter().any(|(slot, _)| !self.ledger.is_marked(slot)) {
+            return;
+        }
         let agents: Vec<(AgentSlot, Option<AgentId>)> =
             self.ledger.agents.iter().map(|(slot, agent)| (slot, agent.name.clone())).collect();
         let mut sum = Dollars::ZERO;

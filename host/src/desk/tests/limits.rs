@@ -265,3 +265,38 @@ fn the_exchange_is_asked_to_cancel_at_a_pause_unless_the_order_is_to_be_kept() {
     with_on(&mut floor, OnTrouble { pause: Leave::Keep, ..OnTrouble::default() });
     assert!(!floor.rest(bid(2, 40, 1)).request.cancel_on_pause);
 }
+
+#[test]
+fn a_run_that_has_not_seen_its_markets_yet_has_lost_nothing() {
+    let mut holding = crate::desk::record::Holding::default();
+    holding.trade(Side::Bid, cents(10), contracts(100), Dollars::ZERO);
+    let held = crate::desk::record::RecoveredHolding {
+        agent: Some(agent()),
+        ticker: Arc::from(TICKER),
+        holding,
+    };
+    // At the last run's mark of 50 cents that was a profit of $40.
+    let best = Dollars::from_dollars(40);
+    let equity = crate::desk::Equity { best, ..crate::desk::Equity::default() };
+    let recovered = Recovered {
+        runs: 1,
+        holdings: vec![held],
+        equities: [(agent(), equity)].into(),
+        ..Recovered::default()
+    };
+    let mut floor = Floor::cold(Settings::default(), recovered);
+    floor.pass(Duration::from_secs(1));
+    assert_eq!(floor.desk.report().halted_agents, []);
+    // Seen, and really lost.
+    let mut low = view(floor.now);
+    low.quote = Quote { bid: None, ask: None };
+    floor.apply(Input::Market(low));
+    floor.pass(Duration::from_secs(1));
+    assert_eq!(floor.desk.report().halted_agents, [], "it has no mark yet");
+    let mut low = view(floor.now);
+    let level = |price| Some(Level { price: cents(price), quantity: contracts(1) });
+    low.quote = Quote { bid: level(10), ask: level(12) };
+    floor.apply(Input::Market(low));
+    floor.pass(Duration::from_secs(1));
+    assert_eq!(floor.desk.report().halted_agents, [agent()]);
+}
