@@ -6,13 +6,11 @@ use std::time::Instant;
 
 use hotpit::agents::{AgentState, Agents};
 use hotpit::bus::Message;
-use hotpit::model::Trade;
 use hotpit_rt::Clock;
-use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 use crate::folder::{Hall, PATIENCE};
 use crate::guests::guest_file;
-use crate::market::market;
+use crate::market::{market, trade};
 use crate::measure::figure;
 use crate::swaps::resident_bytes;
 
@@ -74,16 +72,5 @@ fn until(agents: &Agents, is: impl Fn(&[(bool, u64)]) -> bool) {
         let first = agents.status().into_iter().next();
         assert!(began.elapsed() < PATIENCE, "the agents do not get there: {first:?}");
         std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-}
-
-fn trade(number: u64) -> Trade {
-    Trade {
-        trade_id: number.to_string().into(),
-        ticker: "KX-1".into(),
-        price: Price::from_cents(41),
-        quantity: Quantity::from_contracts(1),
-        taker: Side::Bid,
-        ts: Timestamp::from_secs(1),
     }
 }

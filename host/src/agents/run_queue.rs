@@ -80,11 +80,20 @@ impl Work {
     }
 }
 
+/// What says whether an agent is slow, and at what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Batch,
+    Save,
+    /// Nothing: it says nothing of the agent, or there is no agent after it.
+    Other,
+}
+
 /// A worker's work on one agent, from [`RunQueue::next`] to [`RunQueue::done`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
     slot: Slot,
-    is_save: bool,
+    kind: Kind,
     /// It runs among the slow.
     is_slow: bool,
     /// It used much processor time.
@@ -191,19 +200,18 @@ impl RunQueue {
         state.busy.retain(|busy| *busy != turn.slot);
         let class = if turn.is_slow { &mut state.slow } else { &mut state.prompt };
         class.running -= 1;
-        if turn.is_save {
-            if turn.took_long {
+        match (turn.kind, turn.took_long) {
+            (Kind::Batch, true) => {
+                state.slow_slots.insert(turn.slot, PROMPT_AFTER);
+            }
+            (Kind::Batch, false) => state.was_prompt(turn.slot),
+            (Kind::Save, true) => {
                 state.slow_savers.insert(turn.slot);
-            } else {
+            }
+            (Kind::Save, false) => {
                 state.slow_savers.remove(&turn.slot);
             }
-        } else if turn.took_long {
-            state.slow_slots.insert(turn.slot, PROMPT_AFTER);
-        } else if let Some(left) = state.slow_slots.get_mut(&turn.slot) {
-            *left -= 1;
-            if *left == 0 {
-                state.slow_slots.remove(&turn.slot);
-            }
+            (Kind::Other, _) => {}
         }
     }
 
@@ -257,14 +265,28 @@ impl State {
             (class.ready.remove(at)?, is_slow)
         };
         let slot = work.slot()?;
-        let is_save = matches!(work, Work::Command(Command::Save { .. }));
-        if matches!(work, Work::Run(_)) {
+        let kind = match &work {
+            Work::Run(_) => Kind::Batch,
+            Work::Command(Command::Save { .. }) => Kind::Save,
+            Work::Command(_) | Work::Stop => Kind::Other,
+        };
+        if kind == Kind::Batch {
             self.queued.remove(&slot);
         }
         self.busy.push(slot);
         let class = if is_slow { &mut self.slow } else { &mut self.prompt };
         class.running += 1;
-        Some((work, Turn { slot, is_save, is_slow, took_long: false }))
+        Some((work, Turn { slot, kind, is_slow, took_long: false }))
+    }
+
+    /// A turn of an agent was prompt: after enough of them, the agent is.
+    fn was_prompt(&mut self, slot: Slot) {
+        if let Some(left) = self.slow_slots.get_mut(&slot) {
+            *left -= 1;
+            if *left == 0 {
+                self.slow_slots.remove(&slot);
+            }
+        }
     }
 
     /// Whether fewer threads serve the prompt than may; if so, counts the one that is to come.

@@ -10,7 +10,7 @@ use crate::agents::Router;
 use crate::bus::{Message, Sink};
 use crate::cache::Cache;
 use crate::desk::MarketView;
-use crate::desk::shell::{Notify, Views};
+use crate::desk::{Notify, Views};
 use crate::feeds::Wanted;
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::Links;

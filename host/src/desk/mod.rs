@@ -11,11 +11,11 @@
 //!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`; `unmet`:
 //!     orders that nobody here knows;
 //!   - `sync`, `cash` and `reconcile`: the account as the exchange has it, compared and repaired;
-//!   - `upkeep`: what is due; `account`: what agents and people are told.
-//! - `ledger`, `holding`, `exposure`, [`fees`]: the arithmetic of money.
+//!   - `upkeep`: what is due; `losses`: who lost too much; `account`: what agents and people are told.
+//! - `ledger`, `holding`, `exposure`, `groups`, `loss`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
 //! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents; `writer`
-//!   keeps what the journal could not write.
+//!   keeps what the journal could not write; `views`: where it looks, and whom it tells.
 //! - [`dry_run`]: an exchange that is only read.
 //!
 //! # Promises
@@ -32,6 +32,7 @@
 mod account;
 mod agent_table;
 mod cash;
+mod clock_watch;
 pub mod dry_run;
 mod exposure;
 pub mod fees;
@@ -65,6 +66,7 @@ mod told;
 mod unmet;
 mod upkeep;
 pub mod venue;
+mod views;
 mod writer;
 
 pub use dry_run::DryRun;
@@ -79,8 +81,9 @@ pub use record::{Journal, JournalError, Record, Recovered};
 pub use report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
-pub use shell::{Notify, Views, run};
+pub use shell::run;
 pub use state::{Desk, is_our_form, run_nonce};
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };
+pub use views::{Notify, Views};

@@ -19,9 +19,9 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
+use super::clock_watch::ClockWatch;
 use super::inbox::{Command, Receipt, ToDesk};
 use super::io::{Input, Outputs, Request};
-use super::market_table::MarketView;
 use super::orders::OrderKey;
 use super::pool::Pool;
 use super::record::Journal;
@@ -30,30 +30,9 @@ use super::risk::Approved;
 use super::settings::Timing;
 use super::state::Desk;
 use super::venue::{CancelOutcome, CancelRequest, PlaceOutcome, ReadError, Venue};
+use super::views::{Notify, Views};
 use super::writer::{Writer, log};
-use crate::model::{Account, Action, AgentId, ClientOrderId, MarketId, Notice};
-
-/// Where the desk looks at markets. Asked on the desk's thread just before it decides, so an
-/// answer must take well under a microsecond.
-pub trait Views {
-    /// A market by its handle, as of now; none: the handle stands for nothing.
-    fn view(&self, market: MarketId) -> Option<MarketView>;
-
-    /// A market by its ticker, as of now; none: the cache does not know it (yet).
-    fn find(&self, ticker: &str) -> Option<MarketView>;
-}
-
-/// Whom the desk tells. Called on the desk's thread, so it must not wait.
-pub trait Notify {
-    /// Tells an agent what became of its order, with its account after it.
-    fn notify(&self, agent: &AgentId, notice: Notice, account: Arc<Account>);
-
-    /// Gives an agent its account, without news.
-    fn account(&self, agent: &AgentId, account: Arc<Account>);
-
-    /// The markets in which there is a position or an order changed: the feeds are to follow them.
-    fn interests(&self, tickers: &BTreeSet<Arc<str>>);
-}
+use crate::model::{Account, Action, AgentId, ClientOrderId, Notice};
 
 /// Orders under way to the exchange at the same time.
 const PLACES_MAX: usize = 16;
@@ -69,8 +48,6 @@ const READS_MAX: usize = 4;
 /// The longest that a request may take. The exchange's client has bounds of its own, far below;
 /// this one is for a client that has lost itself.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// How far the clock must be from where it would be by itself to count as set.
-const CLOCK_SET_MIN: Duration = Duration::from_millis(500);
 /// How often the markets of interest are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -111,8 +88,7 @@ struct Shell<V, W, N> {
     reads: Pool<Read>,
     interests: BTreeSet<Arc<str>>,
     looked: Timestamp,
-    /// What the clock showed at the last tick, and when that was by a clock that nobody sets.
-    ticked: (Timestamp, Instant),
+    watch: ClockWatch,
     drain: Option<Drain>,
 }
 
@@ -151,7 +127,7 @@ pub async fn run<V: Venue>(
         reads: Pool::new(READS_MAX),
         interests: BTreeSet::new(),
         looked: Timestamp::EPOCH,
-        ticked: (clock.now(), Instant::now()),
+        watch: ClockWatch::new(clock.now(), Instant::now()),
         drain: None,
     };
     // A failure halts the desk; it is told in the log and by every answer to a command.
@@ -277,14 +253,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     }
 
     fn watch_clock(&mut self, now: Timestamp) {
-        let (last, at) = std::mem::replace(&mut self.ticked, (now, Instant::now()));
-        let expected = last + self.ticked.1.duration_since(at);
-        let (ahead, behind) = (now.since(expected), expected.since(now));
-        if ahead.max(behind) < CLOCK_SET_MIN {
-            return;
-        }
-        let millis = |by: Duration| i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let by_ms = millis(ahead) - millis(behind);
+        let Some(by_ms) = self.watch.look(now, Instant::now()) else { return };
         warn!(by_ms, "the clock was set: what depends on time begins anew");
         self.looked = self.looked.min(now);
         self.step(Input::ClockSet { by_ms });

@@ -148,6 +148,7 @@ impl Sync {
     pub(super) fn clock_set(&mut self, now: Timestamp) {
         self.fills_read = self.fills_read.min(now);
         self.valid_from = self.valid_from.min(now);
+        self.down_since = self.down_since.map(|since| since.min(now));
         self.read_for_fills = Timestamp::EPOCH;
         self.attempt = 0;
         self.due = now;

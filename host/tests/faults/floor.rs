@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hotpit::bus::Message;
 use hotpit::cache::Cache;
-use hotpit::desk::shell::{Notify, Views};
 use hotpit::desk::{Limits, MarketView};
+use hotpit::desk::{Notify, Views};
 use hotpit::feeds::kalshi::Links;
 use hotpit::feeds::{Publish, Wanted};
 use hotpit::model::{Account, AgentId, MarketId, Notice, Subscription};

@@ -18,13 +18,13 @@ use hotpit::bus::{Message, Snapshot};
 use hotpit::cache::Cache;
 use hotpit::desk::{Receipt, ToDesk};
 use hotpit::feeds::Wanted;
-use hotpit::model::{Action, AgentId, Level, OrderId, Trade};
+use hotpit::model::{Action, AgentId, Level, OrderId};
 use hotpit_rt::Clock;
-use hotpit_units::{Price, Quantity, Side, Timestamp};
+use hotpit_units::{Price, Quantity, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::guest::{Guest, total_of};
-use super::market::market;
+use super::market::{market, trade};
 
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -150,14 +150,7 @@ impl Floor {
     /// A trade: an event that nobody may lose.
     pub fn trade(&mut self) {
         self.trades += 1;
-        self.hear(&Message::Trade(Trade {
-            trade_id: self.trades.to_string().into(),
-            ticker: "KX-1".into(),
-            price: Price::from_cents(41),
-            quantity: Quantity::from_contracts(1),
-            taker: Side::Bid,
-            ts: Timestamp::from_secs(1),
-        }));
+        self.hear(&Message::Trade(trade(self.trades)));
     }
 
     pub fn status(&self, agent: &str) -> Option<AgentStatus> {

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use hotpit::agents::AgentState;
 use hotpit::bus::Message;
 use hotpit::desk::ToDesk;
-use hotpit::model::{Action, OrderId, Trade};
+use hotpit::model::{Action, OrderId};
 use hotpit_rt::Clock;
-use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 use super::floor::Floor;
 use super::guest::{Guest, total_of};
+use super::market::trade;
 
 /// What is put into the mailbox at once; a thousand times a second.
 const EVENTS_PER_MS: u64 = 50;
@@ -119,17 +119,6 @@ fn pour(floor: &Floor, sent: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> std::thre
             std::thread::sleep(Duration::from_millis(1));
         }
     })
-}
-
-fn trade(number: u64) -> Trade {
-    Trade {
-        trade_id: number.to_string().into(),
-        ticker: "KX-1".into(),
-        price: Price::from_cents(41),
-        quantity: Quantity::from_contracts(1),
-        taker: Side::Bid,
-        ts: Timestamp::from_secs(1),
-    }
 }
 
 /// What this process holds of the machine's memory.

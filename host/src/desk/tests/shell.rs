@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::desk::record::RecoveredOrder;
-use crate::desk::shell::{Notify, Views, run};
+use crate::desk::shell::run;
 use crate::desk::{
     CancelOutcome, Command, DryRun, Journal, JournalError, ReadError, Receipt, Report, Timing,
     ToDesk, Venue,
 };
+use crate::desk::{Notify, Views};
 
 /// What happened, in order, as seen from outside of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
