@@ -61,6 +61,9 @@ const BROKEN_CAPACITY: usize = 4;
 /// How long the feeds may take to close their connections.
 const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the watch may take to cancel the orders of a desk that did not end in order.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(45);
+
 /// How often the exchange is asked how it stands.
 const EXCHANGE_EVERY: Duration = Duration::from_secs(10);
 
@@ -286,10 +289,14 @@ impl Host {
     /// # Errors
     /// When the desk did not end in order: what it knew is lost, and orders may still work.
     pub async fn stop(self) -> anyhow::Result<Status> {
-        // From here on a desk that answers nothing has ended.
-        drop(self.end_watch);
         self.agents.shutdown().await;
         let report: Option<Report> = self.desk.stop().await;
+        if report.is_some() {
+            // Else the watch over it does what it did not.
+            drop(self.end_watch);
+        } else if tokio::time::timeout(WATCH_TIMEOUT, self.stalled).await.is_err() {
+            warn!("the watch over the desk does not end");
+        }
         // The feed may have ended already; then there is nobody to tell.
         let _ = self.stop_feed.send(());
         if tokio::time::timeout(FEEDS_TIMEOUT, self.feed).await.is_err() {
@@ -423,12 +430,12 @@ async fn tell_of_exchange(
                 (false, _) => Some("the exchange is closed".to_owned()),
             };
         }
-        // The least of them: each is off by what its own way takes.
-        let skews = streams
+        // By whoever heard of it last.
+        let known = streams
             .reports()
             .into_iter()
-            .filter_map(|stream| stream.skew_ms.filter(|_| stream.name.starts_with("kalshi")));
-        state.skew_ms = skews.min_by_key(|skew| skew.unsigned_abs());
+            .filter(|stream| stream.name.starts_with("kalshi") && stream.skew_ms.is_some());
+        state.skew_ms = known.max_by_key(|stream| stream.last_message).and_then(|it| it.skew_ms);
         if desk.send(ToDesk::Exchange(state.clone())).await.is_err() {
             return;
         }

@@ -55,6 +55,10 @@ pub(super) async fn watch(
             () = sleep(patience.ask_every) => {}
         }
     }
+    // A desk that has ended in order is said to have within a moment.
+    if timeout(patience.try_again, &mut ending).await.is_ok() {
+        return false;
+    }
     error!("the desk answers nothing any more: its orders are canceled past it");
     for attempt in 1..=TRIES {
         match cancel_ours(&venue, clock.now()).await {
@@ -72,7 +76,7 @@ pub(super) async fn watch(
 async fn answers(desk: &DeskSender, patience: Duration) -> bool {
     let (reply, answer) = oneshot::channel();
     let ask = async {
-        desk.send(ToDesk::Command(Command::Report { reply })).await.is_ok() && answer.await.is_ok()
+        desk.send(ToDesk::Command(Command::Ping { reply })).await.is_ok() && answer.await.is_ok()
     };
     timeout(patience, ask).await.unwrap_or(false)
 }
@@ -110,7 +114,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::desk::{AccountSnapshot, PlaceOutcome, PlaceRequest, ReadError, Report};
+    use crate::desk::{AccountSnapshot, PlaceOutcome, PlaceRequest, ReadError};
     use crate::model::{ClientOrderId, VenueOrder, VenueOrderStatus};
     use crate::units::{Price, Quantity, Side};
 
@@ -182,8 +186,8 @@ mod tests {
                 _ = &mut watching => panic!("it gave up on a desk that answers"),
                 message = inbox.recv() => message,
             };
-            let Some(ToDesk::Command(Command::Report { reply })) = message else { panic!() };
-            reply.send(Report::default()).unwrap();
+            let Some(ToDesk::Command(Command::Ping { reply })) = message else { panic!() };
+            reply.send(()).unwrap();
         }
         assert_eq!(exchange.0.borrow().len(), 2);
         // Nobody reads the inbox any more.

@@ -31,13 +31,16 @@ pub(super) fn run(
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let status = runtime.block_on(async {
+    let status: anyhow::Result<_> = runtime.block_on(async {
         let signals = Signals::new()?;
         let end = signals.end(run_for, INSISTED).boxed();
         let result = app::run(config, RunOptions { screen: screen.clone(), end }).await;
         screen.clear();
         result
-    })?;
+    });
+    // What does not end, such as a desk that hangs, must not keep the process.
+    runtime.shutdown_background();
+    let status = status?;
     if let Some(path) = report {
         std::fs::write(path, serde_json::to_vec_pretty(&status)?)
             .with_context(|| format!("cannot write {}", path.display()))?;

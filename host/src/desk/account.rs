@@ -1,10 +1,11 @@
 //! What the desk tells: an agent its [`Account`], people the [`Report`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hotpit_units::Dollars;
 
-use super::agent_table::{AgentSlot, EXTERNAL};
+use super::agent_table::{AgentSlot, EXTERNAL, Retired};
 use super::report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use super::risk::tighter;
 use super::state::Desk;
@@ -104,7 +105,8 @@ impl Desk {
             halted: if self.stopping {
                 Some("shutting down".to_owned())
             } else {
-                self.halted.as_ref().map(|halted| halted.reason.clone())
+                let halted = self.halted.as_ref().map(|halted| halted.reason.clone());
+                self.journal_down.clone().or(halted)
             },
             halted_agents: self
                 .ledger
@@ -142,15 +144,28 @@ impl Desk {
 impl Desk {
     /// What each has made, by the positions and by what was retired.
     fn profits(&self, positions: &[PositionLine]) -> Vec<ProfitLine> {
+        let mut of_agent: BTreeMap<Option<&AgentId>, (Dollars, Option<Dollars>, Dollars)> =
+            BTreeMap::new();
+        for line in positions {
+            let sum = of_agent.entry(line.agent.as_ref()).or_insert((
+                Dollars::ZERO,
+                Some(Dollars::ZERO),
+                Dollars::ZERO,
+            ));
+            sum.0 += line.realized;
+            sum.1 = sum.1.zip(line.unrealized).map(|(sum, more)| sum + more);
+            sum.2 += line.fees;
+        }
         let of = |slot: AgentSlot| {
             let agent = self.agent_name(slot);
-            let retired = self.ledger.agents.get(slot).retired;
-            let own = || positions.iter().filter(|line| line.agent == agent);
+            let Retired { realized, fees } = self.ledger.agents.get(slot).retired;
+            let nothing = (Dollars::ZERO, Some(Dollars::ZERO), Dollars::ZERO);
+            let open = of_agent.get(&agent.as_ref()).copied().unwrap_or(nothing);
             ProfitLine {
-                realized: retired.realized + own().map(|line| line.realized).sum(),
-                unrealized: total(own().map(|line| line.unrealized)),
-                fees: retired.fees + own().map(|line| line.fees).sum(),
                 agent,
+                realized: realized + open.0,
+                unrealized: open.1,
+                fees: fees + open.2,
             }
         };
         let nothing = |line: &ProfitLine| {

@@ -20,6 +20,8 @@ pub(super) struct Groups {
     events: BTreeMap<Arc<str>, Event>,
     series: BTreeMap<Arc<str>, Dollars>,
     of_market: BTreeMap<MarketSlot, Arc<str>>,
+    /// What can be lost in markets that nobody has seen yet: it may be in any event.
+    unseen: BTreeMap<MarketSlot, Dollars>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl Groups {
             return;
         }
         self.remove(slot);
+        self.unseen.remove(&slot);
         let event = self.events.entry(Arc::clone(&market.event_ticker)).or_insert_with(|| Event {
             series: Arc::clone(&market.series_ticker),
             exclusive: market.mutually_exclusive,
@@ -88,6 +91,11 @@ impl Groups {
     /// What is at stake in a market changed.
     pub(super) fn set(&mut self, slot: MarketSlot, ends: Ends) {
         let Some(event) = self.of_market.get(&slot).and_then(|it| self.events.get_mut(it)) else {
+            if ends == Ends::default() {
+                self.unseen.remove(&slot);
+            } else {
+                self.unseen.insert(slot, ends.worst());
+            }
             return;
         };
         if ends == Ends::default() {
@@ -114,13 +122,15 @@ impl Groups {
 
     /// What could be lost with `more` at stake in a market.
     pub(super) fn risk_with(&self, slot: MarketSlot, more: Ends) -> GroupRisk {
+        let unseen: Dollars = self.unseen.values().copied().sum();
         let event = self.of_market.get(&slot).and_then(|name| self.events.get(name));
         let Some(event) = event else {
-            return GroupRisk { event: more.worst(), series: more.worst() };
+            let alone = unseen + more.worst();
+            return GroupRisk { event: alone, series: alone };
         };
         let with = event.risk(Some((slot, more)));
         let series = self.series.get(&event.series).copied().unwrap_or_default();
-        GroupRisk { event: with, series: series - event.risk + with }
+        GroupRisk { event: unseen + with, series: unseen + series - event.risk + with }
     }
 
     /// What can be lost now.
@@ -131,6 +141,8 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::desk::tests::market;
     use crate::model::MarketId;
@@ -196,5 +208,47 @@ mod tests {
             groups.see(slot(number), &seen, ends(-5, 5));
         }
         assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(0), series: dollars(0) });
+    }
+
+    #[test]
+    fn what_nobody_has_seen_yet_may_be_in_any_event() {
+        let mut groups = groups(true, [ends(4, -6), ends(4, -6)]);
+        groups.set(slot(7), ends(95, -5));
+        assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(103), series: dollars(103) });
+        let other = Market { event_ticker: "KY".into(), ..market(MarketId(7), "KY-1") };
+        groups.see(slot(7), &other, ends(95, -5));
+        assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(8), series: dollars(103) });
+    }
+
+    proptest! {
+        #[test]
+        fn no_outcome_of_the_events_loses_more_than_is_reckoned(
+            stakes in prop::collection::vec((0_u32..4, -50_i64..50, -50_i64..50), 1..12),
+            exclusive in any::<bool>(),
+            pays in prop::collection::vec(any::<bool>(), 12),
+            one_pays in prop::collection::vec(0_usize..13, 4),
+        ) {
+            let mut groups = Groups::default();
+            for (number, (event, nothing, one)) in (0..).zip(&stakes) {
+                let seen = Market {
+                    mutually_exclusive: exclusive,
+                    event_ticker: format!("E{event}").into(),
+                    ..market(MarketId(number), "KX")
+                };
+                groups.see(slot(number), &seen, Ends::default());
+                groups.set(slot(number), ends(*nothing, *one));
+            }
+            // Of an event whose outcomes exclude each other one market pays at most.
+            let mut lost = Dollars::ZERO;
+            for (index, (event, nothing, one)) in stakes.iter().enumerate() {
+                let does_pay = if exclusive {
+                    one_pays[*event as usize] == index
+                } else {
+                    pays[index]
+                };
+                lost += dollars(if does_pay { *one } else { *nothing });
+            }
+            prop_assert!(groups.risk(slot(0)).series >= lost);
+        }
     }
 }

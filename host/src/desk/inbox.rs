@@ -123,6 +123,11 @@ pub enum Command {
         /// Answered when it is on disk.
         done: oneshot::Sender<Result<(), String>>,
     },
+    /// Tell that the desk does what it is told.
+    Ping {
+        /// Receives nothing but that.
+        reply: oneshot::Sender<()>,
+    },
     /// Tell what the desk knows.
     Report {
         /// Receives the report.

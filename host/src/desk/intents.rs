@@ -77,7 +77,11 @@ impl Desk {
             now,
             order,
             limits: &self.settings.limits,
-            stopping: self.stopping,
+            stopping: if self.stopping {
+                Some("shutting down")
+            } else {
+                self.journal_down.as_deref()
+            },
             halted: self.halted.as_ref(),
             exchange: &self.exchange,
             not_ready: self.sync.not_ready(),

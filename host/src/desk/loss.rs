@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The length of a day, which begins at midnight UTC.
 const DAY_SECONDS: u64 = 24 * 3_600;
 
+/// How the reason of a halt for losses begins.
+pub(super) const LOSS_LIMIT: &str = "LOSS_LIMIT";
+
 /// How far the best moment must be exceeded before that is worth a record.
 const WORTH_A_RECORD: Dollars = Dollars::from_dollars(1);
 
@@ -44,7 +47,7 @@ pub(super) struct TooMuch {
 impl fmt::Display for TooMuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { since, lost, limit } = self;
-        write!(f, "LOSS_LIMIT: lost={lost} limit={limit} since={since}")
+        write!(f, "{LOSS_LIMIT}: lost={lost} limit={limit} since={since}")
     }
 }
 

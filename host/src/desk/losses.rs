@@ -1,34 +1,29 @@
 //! Losses that are too large halt whoever made them, until an operator lets it go on.
 
-use std::time::Duration;
-
 use super::agent_table::AgentSlot;
 use super::io::Outputs;
-use super::loss::{Equity, LossLimits};
+use super::loss::{Equity, LOSS_LIMIT, LossLimits};
 use super::record::{EquityChanged, Halted, Record};
 use super::state::Desk;
 use crate::model::AgentId;
 use crate::units::{Dollars, Timestamp};
 
-/// How long after its start a run waits for the marks of what it holds: without them the profit of
-/// the run before would look like a loss.
-const MARKS_WITHIN: Duration = Duration::from_secs(60);
-
 impl Desk {
-    /// Looks at what everybody has made by now.
+    /// Looks at what everybody has made by now. Who holds something that was never marked in this run
+    /// waits for its mark: without it the profit of the run before would look like a loss.
     pub(super) fn check_losses(&mut self, now: Timestamp, out: &mut Outputs) {
         let limits = &self.settings.limits;
         let each =
             LossLimits { day: limits.daily_loss_per_agent, drawdown: limits.drawdown_per_agent };
         let all = LossLimits { day: limits.daily_loss, drawdown: limits.drawdown };
-        let is_young = now < self.started + MARKS_WITHIN;
-        if is_young && self.ledger.agents.iter().any(|(slot, _)| !self.ledger.is_marked(slot)) {
-            return;
-        }
         let agents: Vec<(AgentSlot, Option<AgentId>)> =
             self.ledger.agents.iter().map(|(slot, agent)| (slot, agent.name.clone())).collect();
-        let mut sum = Dollars::ZERO;
+        let (mut sum, mut are_all_marked) = (Dollars::ZERO, true);
         for (slot, name) in agents {
+            if !self.ledger.is_marked(slot) {
+                are_all_marked = false;
+                continue;
+            }
             let made = self.ledger.made(slot);
             sum += made;
             let agent = self.ledger.agents.get_mut(slot);
@@ -38,25 +33,38 @@ impl Desk {
                 self.halt(name, Halted::all(reason), now, out);
             }
         }
+        if !are_all_marked {
+            return;
+        }
         let lost = measure(&mut self.equity, sum, all, None, now, out);
         if let (Some(reason), None) = (lost, &self.halted) {
             self.halt(None, Halted::all(reason), now, out);
         }
     }
 
-    /// An operator lets go on in spite of losses: they are measured from here.
-    pub(super) fn forgive(&mut self, agent: Option<&AgentId>, now: Timestamp, out: &mut Outputs) {
-        let made = |slot| self.ledger.made(slot);
-        let (made, name) = match agent.and_then(|name| self.ledger.agents.find(name)) {
-            Some(slot) => (made(slot), agent.cloned()),
-            None => (self.ledger.agents.iter().map(|(slot, _)| made(slot)).sum(), None),
+    /// An operator lets go on who was halted for losses: they are measured from here. Whatever else is
+    /// lifted forgives nothing.
+    pub(super) fn forgive(
+        &mut self,
+        agent: Option<&AgentId>,
+        lifted: Option<&Halted>,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        if !lifted.is_some_and(|halted| halted.reason.starts_with(LOSS_LIMIT)) {
+            return;
+        }
+        let slot = agent.and_then(|name| self.ledger.agents.find(name));
+        let made = match slot {
+            Some(slot) => self.ledger.made(slot),
+            None => self.ledger.agents.iter().map(|(slot, _)| self.ledger.made(slot)).sum(),
         };
         let equity = Equity::starting(made, now);
-        match name.as_ref().and_then(|name| self.ledger.agents.find(name)) {
+        match slot {
             Some(slot) => self.ledger.agents.get_mut(slot).equity = Some(equity),
             None => self.equity = Some(equity),
         }
-        out.records.push(Record::Equity(EquityChanged { ts: now, agent: name, equity }));
+        out.records.push(Record::Equity(EquityChanged { ts: now, agent: agent.cloned(), equity }));
     }
 }
 

@@ -115,6 +115,21 @@ impl MarketState {
         }
     }
 
+    /// What a contract is worth by the last that was known: the mark, or the last one held within
+    /// what a synced book still says. Nobody sells for less than the best bid pays, and an ask alone,
+    /// as in a market that goes to nothing, is the most that it is worth.
+    fn marked_now(&self) -> Option<Price> {
+        let now = self.mark();
+        let Some(view) = self.view.as_ref().filter(|view| now.is_none() && view.synced) else {
+            return now.or(self.last_mark);
+        };
+        let [bid, ask] =
+            [view.quote.bid, view.quote.ask].map(|level| level.map(|level| level.price));
+        let last = self.last_mark.or(bid).or(ask)?;
+        let held_down = ask.map_or(last, |ask| last.min(ask));
+        Some(bid.map_or(held_down, |bid| held_down.max(bid)))
+    }
+
     /// What a contract will pay, once the result is known.
     pub(super) fn settlement(&self) -> Option<Price> {
         let market = &self.view.as_ref()?.market;
@@ -218,7 +233,7 @@ impl MarketTable {
         let state = self.get_mut(slot);
         state.view = Some(view);
         state.touched = now;
-        state.last_mark = state.mark().or(state.last_mark);
+        state.last_mark = state.marked_now();
         slot
     }
 

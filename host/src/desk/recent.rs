@@ -46,6 +46,12 @@ impl Recent {
         self.sent.push_back(intent);
     }
 
+    /// Times that were remembered mean nothing any more.
+    pub(super) fn forget_when(&mut self) {
+        self.fills.clear();
+        self.sent.iter_mut().for_each(|it| it.at = Timestamp::EPOCH);
+    }
+
     pub(super) fn filled(&mut self, market: MarketSlot, at: Timestamp) {
         if self.fills.len() == FILLS_KEPT {
             self.fills.pop_front();

@@ -28,6 +28,23 @@ const QUERY_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// Kalshi's `last_update_reason` of an order that ended at its expiry.
 const EXPIRY_REASON: &str = "ExpiryCancel";
 
+/// Refusals that say nothing of who ordered, by their codes: the market moved, or nobody may trade.
+const ORDINARY_REFUSALS: [&str; 8] = [
+    "fill_or_kill",
+    "fok_insufficient",
+    "post only cross",
+    "post_only_cross",
+    "paused",
+    "market_inactive",
+    "already_closed",
+    "exchange_unavailable",
+];
+
+fn is_ordinary(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ORDINARY_REFUSALS.iter().any(|code| reason.contains(code))
+}
+
 impl Desk {
     pub(super) fn placed(
         &mut self,
@@ -56,7 +73,9 @@ impl Desk {
             }
             PlaceOutcome::Rejected { reason } => {
                 self.heard(key, Event::Refused, Quantity::ZERO, &reason, now, out);
-                self.refused(key, true, now, out);
+                if !is_ordinary(&reason) {
+                    self.refused(key, true, now, out);
+                }
             }
             PlaceOutcome::Duplicate => {
                 let reason = "the exchange has an order of this name already";
@@ -74,8 +93,7 @@ impl Desk {
         self.place_parked(now, out);
     }
 
-    /// Counts the orders of an agent that the exchange refused in a row: who has too many is halted,
-    /// whatever the reasons were.
+    /// Counts the orders of an agent that the exchange refused in a row: who has too many is halted.
     fn refused(&mut self, key: OrderKey, is_refused: bool, now: Timestamp, out: &mut Outputs) {
         let Some(order) = self.orders.get(key) else { return };
         let agent = self.ledger.agents.get_mut(order.agent);
@@ -275,11 +293,10 @@ impl Desk {
     /// An order that was taken to have ended is there again, whatever the proof was that it had.
     /// Whether it works is asked, and what would have canceled it meanwhile does.
     fn back(&mut self, key: OrderKey, now: Timestamp, out: &mut Outputs) {
-        let stops = |halted: &Option<Halted>| halted.as_ref().is_some_and(|it| !it.reducing);
-        let stopping = self.stopping || stops(&self.halted);
+        let stopping = self.stopping || self.halted.is_some() || self.journal_down.is_some();
         let Some(order) = self.orders.get_mut(key) else { return };
         let agent = self.ledger.agents.get(order.agent);
-        if !order.is_external() && (stopping || stops(&agent.halted) || !agent.live) {
+        if !order.is_external() && (stopping || agent.halted.is_some() || !agent.live) {
             order.cancel = Cancel::Due { at: now, attempt: 0 };
         }
         let name = order.client_order_id.as_ref().map_or("external", |name| name.as_str());

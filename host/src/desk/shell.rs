@@ -205,6 +205,9 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 let whole = self.writer.must_be_whole(self.clock.now());
                 let _ = done.send(whole.and_then(|()| self.try_step(Input::Resume { agent })));
             }
+            Command::Ping { reply } => {
+                let _ = reply.send(());
+            }
             Command::Report { reply } => {
                 self.look_at_interests();
                 let _ = reply.send(self.desk.report());

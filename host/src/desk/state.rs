@@ -45,6 +45,8 @@ pub struct Desk {
     /// Fills of which it is not known yet whose they are.
     pub(super) parked: Vec<Parked>,
     pub(super) halted: Option<Halted>,
+    /// Why the journal does not write, from the moment that it did not until an operator resumes.
+    pub(super) journal_down: Option<String>,
     /// What the losses of all are measured from.
     pub(super) equity: Option<Equity>,
     pub(super) exchange: ExchangeState,
@@ -90,6 +92,7 @@ impl Desk {
             fills: FillIds::default(),
             parked: Vec::new(),
             halted: recovered.halted,
+            journal_down: None,
             equity: recovered.equity,
             exchange: ExchangeState::default(),
             stopping: false,
@@ -387,19 +390,25 @@ impl Desk {
     }
 
     fn resume(&mut self, agent: Option<AgentId>, now: Timestamp, out: &mut Outputs) {
-        match &agent {
+        if agent.is_none() && self.journal_down.take().is_some() {
+            // What else stopped orders holds on: it was not this that it was stopped for.
+            let command = "resume after the journal failed".to_owned();
+            out.records.push(Record::Command(CommandGiven { ts: now, agent, command }));
+            return;
+        }
+        let lifted = match &agent {
             None => {
-                self.halted = None;
                 self.sync.accept_drift(now);
+                self.halted.take()
             }
             Some(name) => {
                 let slot = self.ledger.agents.slot(name);
                 let agent = self.ledger.agents.get_mut(slot);
-                agent.halted = None;
                 agent.recent.refused = 0;
+                agent.halted.take()
             }
-        }
-        self.forgive(agent.as_ref(), now, out);
+        };
+        self.forgive(agent.as_ref(), lifted.as_ref(), now, out);
         out.records.push(Record::Halt(Halt { ts: now, agent, halted: None }));
     }
 
@@ -414,7 +423,7 @@ impl Desk {
     /// Not written down as a halt, for want of a journal: a restart with a journal that works
     /// starts without it.
     fn journal_failed(&mut self, reason: &str, now: Timestamp, out: &mut Outputs) {
-        self.halted = Some(Halted::all(format!("journal: {reason}")));
+        self.journal_down = Some(format!("journal: {reason}"));
         self.cancel_where(|_| true, now, out);
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Sync {
     error: Option<String>,
     /// Reports of the exchange do not come, and why.
     down: Option<String>,
-    /// Since when it is, if it was up before.
+    /// Since when it is.
     down_since: Option<Timestamp>,
     /// What comes out of the bus cannot be traded on, and why.
     bus_down: Option<String>,
@@ -90,7 +90,7 @@ impl Sync {
             compared: None,
             error: None,
             down: Some(NOT_SUBSCRIBED.to_owned()),
-            down_since: None,
+            down_since: Some(now),
             bus_down: None,
             fills_read: fills_read.min(now),
             since: recovered.since.unwrap_or(now),

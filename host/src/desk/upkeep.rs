@@ -55,6 +55,7 @@ impl Desk {
             }
             self.retry_now(key, now);
         }
+        self.ledger.agents.all_mut().for_each(|agent| agent.recent.forget_when());
         self.ledger.markets.all_mut().for_each(|market| market.traded = now);
         self.sync.clock_set(now);
         self.retired = now;
@@ -103,7 +104,13 @@ impl Desk {
     /// While nothing is heard of fills, the orders of agents whose orders are not to work on without:
     /// not at once, as most connections are there again within a second.
     fn cancel_unheard(&mut self, now: Timestamp, out: &mut Outputs) {
-        let grace = self.settings.timing.disconnect_grace();
+        let timing = &self.settings.timing;
+        // At the start everybody has the time to come up.
+        let grace = if self.sync.compared().is_none() {
+            timing.orphan_grace()
+        } else {
+            timing.disconnect_grace()
+        };
         if !self.sync.is_down_since(now, grace) || self.ledger.open_orders() == 0 {
             return;
         }

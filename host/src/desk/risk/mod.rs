@@ -35,7 +35,7 @@ mod trading;
 
 use std::sync::Arc;
 
-use hotpit_units::{Dollars, Timestamp};
+use hotpit_units::{Dollars, Side, Timestamp};
 
 pub use denial::Denial;
 pub use limits::Limits;
@@ -77,8 +77,8 @@ pub(super) struct Question<'a> {
     pub(super) now: Timestamp,
     pub(super) order: &'a NewOrder,
     pub(super) limits: &'a Limits,
-    /// The desk is shutting down.
-    pub(super) stopping: bool,
+    /// Why the desk itself takes no orders: it is shutting down, or its journal does not write.
+    pub(super) stopping: Option<&'a str>,
     /// Why new orders are stopped, or all but those that reduce, if they are.
     pub(super) halted: Option<&'a Halted>,
     /// How the exchange itself stands.
@@ -119,6 +119,17 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Whether the order only brings the agent's position nearer to zero, with everything that works
+    /// on that side, and never beyond.
+    fn reduces(&self) -> bool {
+        let Question { holding, working, order, .. } = self.question;
+        let left = match order.side {
+            Side::Bid => -(holding.quantity + working.buy),
+            Side::Ask => holding.quantity - working.sell,
+        };
+        order.quantity <= left
+    }
+
     fn ticker(&self) -> Arc<str> {
         Arc::clone(&self.market.ticker)
     }

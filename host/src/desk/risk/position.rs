@@ -14,22 +14,15 @@ pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     check(case, "all", case.market.held, &case.market.working, desk)
 }
 
-/// In the reducing state: only what brings the agent's position nearer to zero, with everything
-/// that works on that side, and never beyond.
+/// In the reducing state.
 pub(super) fn reduces(case: &Case<'_>) -> Result<(), Denial> {
     let question = case.question;
-    if question.halted.is_none() && case.agent.halted.is_none() {
+    let is_asked = question.halted.is_some() || case.agent.halted.is_some();
+    if !is_asked || case.reduces() {
         return Ok(());
     }
-    let (held, order) = (question.holding.quantity, question.order.quantity);
-    let left = match question.order.side {
-        Side::Bid => -(held + question.working.buy),
-        Side::Ask => held - question.working.sell,
-    };
-    if order <= left {
-        return Ok(());
-    }
-    Err(Denial::ReduceOnly { market: case.ticker(), position: held, order })
+    let (position, order) = (question.holding.quantity, question.order.quantity);
+    Err(Denial::ReduceOnly { market: case.ticker(), position, order })
 }
 
 fn check(

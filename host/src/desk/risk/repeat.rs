@@ -1,16 +1,16 @@
 //! Whether the intent looks like a mistake that repeats itself: a duplicate, an unusual size, fills
-//! that follow each other too fast.
+//! that follow each other too fast. None of it keeps an agent from closing what it holds.
 
 use super::{Case, Denial};
 
 /// The same order again while the first one may still trade.
 pub(super) fn duplicate(case: &Case<'_>) -> Result<(), Denial> {
     match case.question.duplicate {
-        Some(of) => {
+        Some(of) if !case.reduces() => {
             let window = case.question.limits.duplicate_window();
             Err(Denial::Duplicate { market: case.ticker(), of, window })
         }
-        None => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -19,7 +19,7 @@ pub(super) fn size(case: &Case<'_>) -> Result<(), Denial> {
     let order = case.question.order.quantity;
     let multiple = case.question.limits.size_multiple_max;
     let Some(largest) = case.agent.recent.largest() else { return Ok(()) };
-    if order.raw() > largest.raw().saturating_mul(i64::from(multiple)) {
+    if !case.reduces() && order.raw() > largest.raw().saturating_mul(i64::from(multiple)) {
         return Err(Denial::SizeUnusual { order, largest, multiple });
     }
     Ok(())
@@ -30,7 +30,7 @@ pub(super) fn fills(case: &Case<'_>) -> Result<(), Denial> {
     let limits = case.question.limits;
     let (window, limit) = (limits.fills_window(), limits.fills_per_market);
     let fills = case.agent.recent.fills_within(case.slot, window, case.question.now);
-    if fills >= limit {
+    if fills >= limit && !case.reduces() {
         return Err(Denial::RepeatedFills { market: case.ticker(), fills, window, limit });
     }
     Ok(())

@@ -4,8 +4,8 @@ use super::{Denial, Question};
 use crate::desk::agent_table::AgentState;
 
 pub(super) fn not_halted(question: &Question<'_>) -> Result<(), Denial> {
-    if question.stopping {
-        return Err(Denial::Halted { reason: "shutting down".to_owned() });
+    if let Some(reason) = question.stopping {
+        return Err(Denial::Halted { reason: reason.to_owned() });
     }
     match question.halted {
         Some(halted) if !halted.reducing => Err(Denial::Halted { reason: halted.reason.clone() }),

@@ -285,13 +285,13 @@ fn a_run_that_has_not_seen_its_markets_yet_has_lost_nothing() {
         ..Recovered::default()
     };
     let mut floor = Floor::cold(Settings::default(), recovered);
-    floor.pass(Duration::from_secs(1));
+    floor.pass(Duration::from_secs(61));
     assert_eq!(floor.desk.report().halted_agents, []);
     // Seen, and really lost.
     let mut low = view(floor.now);
     low.quote = Quote { bid: None, ask: None };
     floor.apply(Input::Market(low));
-    floor.pass(Duration::from_secs(1));
+    floor.pass(Duration::from_secs(61));
     assert_eq!(floor.desk.report().halted_agents, [], "it has no mark yet");
     let mut low = view(floor.now);
     let level = |price| Some(Level { price: cents(price), quantity: contracts(1) });
@@ -299,4 +299,150 @@ fn a_run_that_has_not_seen_its_markets_yet_has_lost_nothing() {
     floor.apply(Input::Market(low));
     floor.pass(Duration::from_secs(1));
     assert_eq!(floor.desk.report().halted_agents, [agent()]);
+}
+
+#[test]
+fn a_market_that_goes_to_nothing_is_a_loss_and_can_be_left() {
+    let mut floor = floor(|limits| {
+        limits.daily_loss_per_agent = Dollars::from_dollars(3);
+        limits.price_collar = cents(10);
+    });
+    floor.pass(Duration::from_millis(100));
+    trade(&mut floor, bid(1, 60, 10), "a");
+    floor.pass(Duration::from_millis(100));
+    // Nobody bids any more, and somebody offers at three cents.
+    let mut gone = view(floor.now);
+    gone.quote = Quote { bid: None, ask: Some(Level { price: cents(3), quantity: contracts(50) }) };
+    floor.apply(Input::Market(gone));
+    assert_eq!(floor.desk.would_deny(&agent(), &ask(2, 3, 10), floor.now), None);
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.desk.report().halted_agents, [agent()]);
+}
+
+#[test]
+fn all_together_lose_no_more_than_they_may() {
+    for change in [
+        (|limits: &mut Limits| limits.daily_loss = Dollars::from_dollars(1)) as fn(&mut Limits),
+        |limits| limits.drawdown = Dollars::from_dollars(1),
+    ] {
+        let mut floor = floor(change);
+        floor.pass(Duration::from_millis(100));
+        trade(&mut floor, bid(1, 60, 10), "a");
+        floor.pass(Duration::from_millis(100));
+        let halted = floor.desk.report().halted.expect("all are halted");
+        assert!(halted.starts_with("LOSS_LIMIT: lost=1.010000 limit=1.000000"), "{halted}");
+    }
+}
+
+#[test]
+fn only_who_was_halted_for_losses_is_forgiven_them() {
+    let mut floor = floor(|limits| limits.daily_loss_per_agent = Dollars::from_raw(1_500_000));
+    floor.pass(Duration::from_millis(100));
+    trade(&mut floor, bid(1, 60, 10), "a");
+    floor.pass(Duration::from_millis(100));
+    let forgiven =
+        |floor: &Floor| floor.out.records.iter().any(|record| matches!(record, Record::Equity(_)));
+    for whose in [None, Some(agent())] {
+        floor.apply(Input::Halt { agent: whose.clone(), halted: Halted::all("lunch") });
+        floor.apply(Input::Resume { agent: whose });
+        assert!(!forgiven(&floor));
+    }
+    // One that is hidden by another halt is seen when that is lifted.
+    let reducing = Halted { reducing: true, reason: "winding down".to_owned() };
+    floor.apply(Input::Halt { agent: Some(agent()), halted: reducing });
+    let mut lower = view(floor.now);
+    lower.quote.ask = lower.quote.bid.map(|bid| Level { price: cents(41), ..bid });
+    floor.apply(Input::Market(lower));
+    floor.pass(Duration::from_millis(100));
+    floor.apply(Input::Resume { agent: Some(agent()) });
+    assert!(!forgiven(&floor));
+    floor.pass(Duration::from_millis(100));
+    assert_eq!(floor.desk.report().halted_agents, [agent()]);
+}
+
+#[test]
+fn what_looks_like_a_mistake_keeps_nobody_from_closing() {
+    let mut floor = floor(|limits| {
+        limits.size_multiple_max = 2;
+        limits.fills_per_market = 5;
+        limits.duplicate_window_ms = 250;
+        limits.open_orders_per_market = 2;
+    });
+    for number in 1..=6 {
+        trade(&mut floor, bid(number, 40, 1), &number.to_string());
+        floor.now = floor.now + Duration::from_secs(3);
+    }
+    floor.rest(ask(10, 60, 1));
+    floor.rest(ask(11, 60, 1));
+    floor.place(ask(12, 60, 4));
+    assert!(floor.denied(ask(13, 60, 1)).starts_with("OPEN_ORDERS_LIMIT: scope=market"));
+}
+
+#[test]
+fn refusals_that_say_nothing_of_the_agent_are_not_counted() {
+    let mut floor = floor(|limits| limits.refused_in_a_row = 2);
+    for (number, reason) in (1..).zip([
+        "fill_or_kill_insufficient_resting_volume",
+        "invalid_order: post only cross",
+        "trading_is_paused",
+        "MARKET_INACTIVE",
+    ]) {
+        let sent = floor.place(bid(number, 40, 1));
+        let reason = reason.to_owned();
+        floor.apply(Input::Placed { order: sent.key, outcome: PlaceOutcome::Rejected { reason } });
+    }
+    floor.place(bid(9, 40, 1));
+}
+
+#[test]
+fn a_journal_that_failed_hides_no_halt() {
+    let mut floor = floor(|_| {});
+    let reducing = Halted { reducing: true, reason: "winding down".to_owned() };
+    floor.apply(Input::Halt { agent: None, halted: reducing });
+    floor.apply(Input::JournalFailed { reason: "disk full".to_owned() });
+    assert_eq!(floor.denied(bid(1, 40, 1)), "HALTED: journal: disk full");
+    floor.apply(Input::Resume { agent: None });
+    assert!(floor.denied(bid(2, 40, 1)).starts_with("REDUCE_ONLY"));
+    floor.apply(Input::Resume { agent: None });
+    floor.place(bid(3, 40, 1));
+}
+
+#[test]
+fn a_channel_that_never_comes_up_costs_the_orders_of_the_last_run() {
+    let mut first = floor(|_| {});
+    let sent = first.rest(bid(1, 40, 1));
+    let order = crate::desk::record::RecoveredOrder {
+        intent: intent_of(&sent),
+        venue_order_id: Some("v-old".into()),
+        state: OrderState::Resting,
+        filled: Quantity::ZERO,
+        booked: Quantity::ZERO,
+    };
+    let recovered = Recovered { runs: 1, orders: vec![order], ..Recovered::default() };
+    let mut floor = Floor::cold(Settings::default(), recovered);
+    floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
+    floor.pass(Duration::from_secs(9));
+    assert_eq!(floor.cancels().len(), 0);
+    floor.pass(Duration::from_secs(2));
+    assert_eq!(floor.cancels().len(), 1);
+}
+
+fn intent_of(sent: &Sent) -> crate::desk::record::Intent {
+    let request = &sent.request;
+    crate::desk::record::Intent {
+        ts: START,
+        agent: agent(),
+        order: OrderId(1),
+        ticker: Some(Arc::clone(&request.ticker)),
+        side: request.side,
+        price: request.price,
+        quantity: request.quantity,
+        time_in_force: request.time_in_force,
+        post_only: request.post_only,
+        expires: request.expires,
+        decision: crate::desk::record::Decision::Approved {
+            client_order_id: request.client_order_id.clone(),
+            exchange_index: request.exchange_index,
+        },
+    }
 }
