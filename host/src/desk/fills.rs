@@ -8,11 +8,12 @@ use hotpit_units::{Quantity, Timestamp};
 use super::agent_table::EXTERNAL;
 use super::io::{Heard, Outputs, Request};
 use super::ledger::Trade;
+use super::names::is_our_form;
 use super::orders::{Order, OrderKey};
 use super::plausible;
 use super::record::{FillBooked, Holding, Record};
 use super::reports::difference;
-use super::state::{Desk, is_our_form};
+use super::state::Desk;
 use super::table::Event;
 use crate::model::{Fill, Notice, VenueFill};
 

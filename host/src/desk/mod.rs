@@ -12,6 +12,7 @@
 //!     orders that nobody here knows;
 //!   - `sync`, `cash` and `reconcile`: the account as the exchange has it, compared and repaired;
 //!   - `upkeep`: what is due; `losses`: who lost too much; `account`: what agents and people are told.
+//! - `names`: the client order ids of this host.
 //! - `ledger`, `holding`, `exposure`, `groups`, `loss`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
 //! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents; `writer`
@@ -46,6 +47,7 @@ mod ledger;
 mod loss;
 mod losses;
 mod market_table;
+mod names;
 mod orders;
 mod plausible;
 mod pool;
@@ -76,13 +78,14 @@ pub use inbox::{
 pub use io::{ExchangeState, Heard, Input, Outputs, Request};
 pub use loss::Equity;
 pub use market_table::MarketView;
+pub use names::{is_our_form, run_nonce};
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};
 pub use report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 pub use risk::Limits;
 pub use settings::{Settings, Timing};
 pub use shell::run;
-pub use state::{Desk, is_our_form, run_nonce};
+pub use state::Desk;
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };

@@ -4,9 +4,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotpit_rt::Rng;
 use hotpit_units::{Quantity, Timestamp};
-use rand::RngExt;
 
 use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
@@ -24,7 +22,7 @@ use super::record::{
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
 use super::told::Told;
-use crate::model::{AgentId, ClientOrderId, OrderState};
+use crate::model::{AgentId, OrderState};
 
 /// How many fill ids are remembered. The exchange's fills are read again from a few minutes
 /// before the last one, so those that are forgotten are never seen again.
@@ -72,7 +70,8 @@ pub(super) struct Counts {
 
 impl Desk {
     /// A desk that goes on from where earlier runs were. `nonce` begins every client order id of
-    /// this run and must be unlike that of every other run: see [`run_nonce`].
+    /// this run and must be unlike that of every other run: see
+    /// [`run_nonce`](super::run_nonce).
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -173,8 +172,7 @@ impl Desk {
     }
 
     /// Whether no order of this host can trade any more, those that are to work on over a shutdown
-    /// apart, and every fill is booked that the
-    /// exchange has told of.
+    /// apart, and every fill is booked that the exchange has told of.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         let ours = |order: &Order| {
@@ -452,56 +450,7 @@ impl FillIds {
     }
 }
 
-/// The beginning of every client order id of a run: its number for people, and 64 random bits so
-/// that a lost journal, or another host on the same account, cannot lead to the same name twice.
-#[must_use]
-pub fn run_nonce(run: u64, rng: &mut Rng) -> String {
-    format!("hp{run}-{:016x}", rng.random::<u64>())
-}
-
-/// Whether a name has the form of those that hosts of this kind give their orders: a beginning as
-/// of [`run_nonce`], and a number.
-#[must_use]
-pub fn is_our_form(name: &ClientOrderId) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let mut parts = name.as_str().split('-');
-    let (Some(run), Some(nonce), Some(number), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    run.strip_prefix("hp").is_some_and(is_number)
-        && nonce.len() == 16
-        && nonce.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && is_number(number)
-}
-
 /// What may have been filled of an order that the exchange canceled after `reduced_by` was left.
 pub(super) fn filled_of(quantity: Quantity, left: Quantity) -> Quantity {
     Quantity::from_raw((quantity - left).raw().max(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_ours_are_told_from_others() {
-        let mut rng = hotpit_rt::Entropy::seeded(7).rng("names");
-        let ours = format!("{}-12", run_nonce(3, &mut rng));
-        for (name, is_ours) in [
-            (ours.as_str(), true),
-            ("hp0-0123456789abcdef-1", true),
-            ("hp0-0123456789abcdef", false),
-            ("hp0-0123456789abcdef-", false),
-            ("hp0-0123456789abcdef-1-2", false),
-            ("hp-0123456789abcdef-1", false),
-            ("hp0-0123456789abcde-1", false),
-            ("hp0-0123456789abcdeg-1", false),
-            ("0123456789abcdef", false),
-            ("", false),
-        ] {
-            assert_eq!(is_our_form(&name.into()), is_ours, "{name}");
-        }
-    }
 }

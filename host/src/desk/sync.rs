@@ -12,12 +12,13 @@ use super::agent_table::EXTERNAL;
 use super::cash::CashSync;
 use super::io::{Outputs, Request};
 use super::market_table::MarketSlot;
+use super::names::is_our_form;
 use super::plausible;
 use super::reconcile::{self, OurPosition, PositionDifference};
 use super::record::{HoldingCause, HoldingChanged, Readiness, Record, Recovered};
 use super::reports::difference;
 use super::settings::retry_delay;
-use super::state::{Desk, is_our_form};
+use super::state::Desk;
 use super::table::Event;
 use super::venue::{AccountSnapshot, ReadError};
 

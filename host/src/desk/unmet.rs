@@ -8,11 +8,12 @@ use hotpit_units::{Quantity, Timestamp};
 use super::agent_table::EXTERNAL;
 use super::exposure::Working;
 use super::io::{Heard, Outputs, Request};
+use super::names::is_our_form;
 use super::orders::{Cancel, Order, OrderKey, Query};
 use super::plausible;
 use super::record::{JournalError, RecoveredOrder};
 use super::reports::{bad_report, difference};
-use super::state::{Desk, is_our_form};
+use super::state::Desk;
 use super::table::Event;
 use crate::model::{OrderState, VenueOrder, VenueOrderStatus};
 

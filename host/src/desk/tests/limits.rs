@@ -375,7 +375,8 @@ fn what_looks_like_a_mistake_keeps_nobody_from_closing() {
     floor.rest(ask(10, 60, 1));
     floor.rest(ask(11, 60, 1));
     floor.place(ask(12, 60, 4));
-    assert!(floor.denied(ask(13, 60, 1)).starts_with("OPEN_ORDERS_LIMIT: scope=market"));
+    assert!(floor.denied(ask(13, 60, 1)).starts_with("DUPLICATE_ORDER"));
+    assert!(floor.denied(ask(13, 61, 1)).starts_with("OPEN_ORDERS_LIMIT: scope=market"));
 }
 
 #[test]
