@@ -129,6 +129,7 @@ impl Floor {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
+            settlements: Vec::new(),
             balances: [(0, Dollars::from_dollars(1_000))].into(),
         };
         let (agent, limits) = (floor.agent.clone(), AgentLimits::default());

@@ -17,7 +17,7 @@ use crate::desk::{
     ToDesk, run_nonce,
 };
 use crate::kalshi::{Client, HttpTransport};
-use crate::units::Dollars;
+use crate::units::{Dollars, Quantity};
 
 /// How long the thread may take to end once the desk has drained.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +53,12 @@ impl DeskThread {
         clock: Clock,
         entropy: Entropy,
     ) -> anyhow::Result<Self> {
-        let DeskParts { settings, recovered, journal, inbox, client, sends_orders, floor } = parts;
+        let DeskParts { mut settings, recovered, journal, inbox, client, sends_orders, floor } =
+            parts;
+        if !sends_orders {
+            // What is not sent needs no group.
+            settings.limits.group_contracts = Quantity::ZERO;
+        }
         let nonce = run_nonce(recovered.runs, &mut entropy.rng("client order ids"));
         let drain = Duration::from_millis(settings.timing.drain_ms);
         let used = !recovered.is_flat();

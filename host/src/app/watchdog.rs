@@ -110,6 +110,7 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeMap;
     use std::rc::Rc;
+    use std::sync::Arc;
 
     use tokio::sync::mpsc;
 
@@ -125,6 +126,10 @@ mod tests {
     impl Venue for Exchange {
         async fn place(&self, _: PlaceRequest) -> PlaceOutcome {
             unreachable!("a watchdog places nothing")
+        }
+
+        async fn make_group(&self, _: Quantity, _: i32) -> Result<Arc<str>, String> {
+            unreachable!("a watchdog makes no groups")
         }
 
         async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
@@ -147,6 +152,7 @@ mod tests {
                 resting: self.0.borrow().clone(),
                 fills: vec![],
                 positions: vec![],
+                settlements: Vec::new(),
                 balances: BTreeMap::new(),
             })
         }

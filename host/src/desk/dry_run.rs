@@ -1,9 +1,10 @@
 //! [`DryRun`]: decides and logs, and sends nothing.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hotpit_rt::Clock;
-use hotpit_units::{Dollars, Timestamp};
+use hotpit_units::{Dollars, Quantity, Timestamp};
 use tracing::info;
 
 use super::venue::{
@@ -63,6 +64,11 @@ impl<V: Venue> Venue for DryRun<V> {
         PlaceOutcome::NotSent { reason: "DRY_RUN: live trading is off".to_owned() }
     }
 
+    /// None is made: an order that would be sent is in none either, and says so.
+    async fn make_group(&self, _limit: Quantity, _shard: i32) -> Result<Arc<str>, String> {
+        Err("DRY_RUN: live trading is off".to_owned())
+    }
+
     /// The desk cancels its own orders alone. One that it took over from a run that was live can
     /// still be there, and stays.
     async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
@@ -82,15 +88,16 @@ impl<V: Venue> Venue for DryRun<V> {
         }
     }
 
-    async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+    async fn account(&self, since: Timestamp) -> Result<AccountSnapshot, ReadError> {
         match &self.inner {
-            Some(inner) => inner.account(fills_since).await,
+            Some(inner) => inner.account(since).await,
             None if self.used => Err(no_key("account")),
             None => Ok(AccountSnapshot {
                 requested_at: self.clock.now(),
                 resting: Vec::new(),
                 fills: Vec::new(),
                 positions: Vec::new(),
+                settlements: Vec::new(),
                 balances: SHARDS.map(|shard| (shard, self.pretended)).collect(),
             }),
         }
@@ -99,7 +106,7 @@ impl<V: Venue> Venue for DryRun<V> {
 
 #[cfg(test)]
 mod tests {
-    use hotpit_units::{Price, Quantity, Side};
+    use hotpit_units::{Price, Side};
 
     use super::*;
 
@@ -108,6 +115,10 @@ mod tests {
 
     impl Venue for Nobody {
         async fn place(&self, _request: PlaceRequest) -> PlaceOutcome {
+            match *self {}
+        }
+
+        async fn make_group(&self, _limit: Quantity, _shard: i32) -> Result<Arc<str>, String> {
             match *self {}
         }
 
@@ -124,7 +135,7 @@ mod tests {
             match *self {}
         }
 
-        async fn account(&self, _fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+        async fn account(&self, _since: Timestamp) -> Result<AccountSnapshot, ReadError> {
             match *self {}
         }
     }

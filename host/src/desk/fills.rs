@@ -6,8 +6,10 @@ use std::time::Duration;
 use hotpit_units::{Quantity, Timestamp};
 
 use super::agent_table::EXTERNAL;
+use super::fees::BALANCE_STEP;
 use super::io::{Heard, Outputs, Request};
 use super::ledger::Trade;
+use super::market_table::MarketSlot;
 use super::names::is_our_form;
 use super::orders::{Order, OrderKey};
 use super::plausible;
@@ -89,6 +91,9 @@ impl Desk {
                 (order.agent, order.client_order_id.clone(), order.order)
             });
         let market = self.ledger.markets.slot(&fill.ticker);
+        if let Some(key) = known {
+            self.compare_fee(key, market, &fill, now, out);
+        }
         let (side, price, quantity, fee) = (fill.side, fill.price, fill.quantity, fill.fee);
         let holding = self.ledger.trade(agent, market, Trade { side, price, quantity, fee, now });
         self.ledger.agents.get_mut(agent).recent.filled(market, now);
@@ -117,6 +122,30 @@ impl Desk {
         }));
         if let Some(key) = known {
             self.book_on_order(key, quantity, now, out);
+        }
+    }
+
+    /// The formula decides what the next order may cost: where it is wrong, somebody should know.
+    /// Told once for each market. Fills may come in another order than they happened in, and some may
+    /// have come to an earlier run: that is a step of the balance at most.
+    fn compare_fee(
+        &mut self,
+        key: OrderKey,
+        market: MarketSlot,
+        fill: &VenueFill,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let Some(order) = self.orders.get_mut(key).filter(|order| !order.is_external()) else {
+            return;
+        };
+        let market = self.ledger.markets.get_mut(market);
+        let Some(expected) = order.rounding.fee(market.fees(), fill) else { return };
+        if (fill.fee - expected).abs() > BALANCE_STEP && !market.fees_differ {
+            market.fees_differ = true;
+            let VenueFill { fill_id, fee, .. } = fill;
+            let detail = format!("fill {fill_id}: charged={fee} expected={expected}");
+            out.records.push(difference("fee", Some(Arc::clone(&fill.ticker)), detail, now));
         }
     }
 

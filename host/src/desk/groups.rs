@@ -53,9 +53,10 @@ impl Event {
     }
 }
 
-/// What can be lost in an event and its series.
+/// What can be lost in a market, its event and its series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GroupRisk {
+    pub(super) market: Dollars,
     pub(super) event: Dollars,
     pub(super) series: Dollars,
 }
@@ -126,11 +127,12 @@ impl Groups {
         let event = self.of_market.get(&slot).and_then(|name| self.events.get(name));
         let Some(event) = event else {
             let alone = unseen + more.worst();
-            return GroupRisk { event: alone, series: alone };
+            return GroupRisk { market: more.worst(), event: alone, series: alone };
         };
         let with = event.risk(Some((slot, more)));
         let series = self.series.get(&event.series).copied().unwrap_or_default();
-        GroupRisk { event: unseen + with, series: unseen + series - event.risk + with }
+        let market = event.markets.get(&slot).copied().unwrap_or_default().and(more).worst();
+        GroupRisk { market, event: unseen + with, series: unseen + series - event.risk + with }
     }
 
     /// What can be lost now.
@@ -159,6 +161,12 @@ mod tests {
         MarketSlot::numbered(number)
     }
 
+    /// What can be lost in the event and the series of a market.
+    fn of_groups(groups: &Groups, number: u32) -> (Dollars, Dollars) {
+        let risk = groups.risk(slot(number));
+        (risk.event, risk.series)
+    }
+
     /// Two markets of one event, whose stakes are these.
     fn groups(exclusive: bool, stakes: [Ends; 2]) -> Groups {
         let mut groups = Groups::default();
@@ -182,7 +190,7 @@ mod tests {
         // A third order makes it worse, and is not kept.
         let groups = groups(true, longs);
         assert_eq!(groups.risk_with(slot(1), ends(3, 0)).event, dollars(11));
-        assert_eq!(groups.risk(slot(2)), GroupRisk { event: dollars(8), series: dollars(8) });
+        assert_eq!(of_groups(&groups, 2), (dollars(8), dollars(8)));
     }
 
     #[test]
@@ -190,7 +198,7 @@ mod tests {
         let mut groups = groups(true, [ends(4, -6), ends(4, -6)]);
         let other = Market { event_ticker: "KY".into(), ..market(MarketId(9), "KY-1") };
         groups.see(slot(9), &other, ends(2, -8));
-        assert_eq!(groups.risk(slot(9)), GroupRisk { event: dollars(2), series: dollars(10) });
+        assert_eq!(of_groups(&groups, 9), (dollars(2), dollars(10)));
         groups.set(slot(1), ends(1, -9));
         assert_eq!(groups.risk(slot(9)).series, dollars(7));
         groups.remove(slot(1));
@@ -207,17 +215,17 @@ mod tests {
             let seen = Market { mutually_exclusive: true, ..market(MarketId(number), "KX") };
             groups.see(slot(number), &seen, ends(-5, 5));
         }
-        assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(0), series: dollars(0) });
+        assert_eq!(of_groups(&groups, 1), (dollars(0), dollars(0)));
     }
 
     #[test]
     fn what_nobody_has_seen_yet_may_be_in_any_event() {
         let mut groups = groups(true, [ends(4, -6), ends(4, -6)]);
         groups.set(slot(7), ends(95, -5));
-        assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(103), series: dollars(103) });
+        assert_eq!(of_groups(&groups, 1), (dollars(103), dollars(103)));
         let other = Market { event_ticker: "KY".into(), ..market(MarketId(7), "KY-1") };
         groups.see(slot(7), &other, ends(95, -5));
-        assert_eq!(groups.risk(slot(1)), GroupRisk { event: dollars(8), series: dollars(103) });
+        assert_eq!(of_groups(&groups, 1), (dollars(8), dollars(103)));
     }
 
     proptest! {

@@ -52,6 +52,12 @@ pub enum ToDesk {
     Fill(VenueFill),
     /// The exchange told of a position as it changed (private WebSocket channel).
     Position(VenuePosition),
+    /// The exchange canceled the orders of an order group, and takes no others (private WebSocket
+    /// channel).
+    GroupStopped {
+        /// The exchange's name for the group.
+        id: Arc<str>,
+    },
     /// The private channel is subscribed again: what was missed must be read over REST.
     Connected,
     /// The private channel broke: reports are missing from now on.

@@ -6,6 +6,7 @@ use hotpit_units::{Dollars, Quantity, Timestamp};
 
 use super::agent_table::AgentSlot;
 use super::exposure::{Ends, Working};
+use super::fees::Rounding;
 use super::io::{Outputs, Request};
 use super::ledger::Stake;
 use super::market_table::MarketSlot;
@@ -151,6 +152,7 @@ impl Desk {
             state: OrderState::Sent,
             filled: Quantity::ZERO,
             booked: Quantity::ZERO,
+            rounding: Rounding::default(),
             created: now,
             heard: now,
             arrived_by: now + ARRIVAL_MAX,
@@ -167,7 +169,7 @@ impl Desk {
         self.ledger.agents.get_mut(agent).recent.sent(sent);
         self.recount(key);
         out.records.push(intent(name, order, Some(ticker), now, decision));
-        out.requests.push(Request::Place { order: key, approved });
+        self.send_grouped(key, (agent, name), approved, out);
         let update = update(order, OrderState::Sent, order.quantity, String::new(), now);
         out.notices.push((name.clone(), update));
     }

@@ -1,11 +1,13 @@
 //! What goes into the desk and what comes out of it.
 
-use hotpit_units::Timestamp;
+use std::sync::Arc;
+
+use hotpit_units::{Quantity, Timestamp};
 
 use super::inbox::AgentLimits;
 use super::market_table::MarketView;
 use super::orders::OrderKey;
-use super::record::{Halted, JournalError, Record, RecoveredOrder};
+use super::record::{Halted, JournalError, OrderGroup, Record, RecoveredOrder};
 use super::risk::Approved;
 use super::venue::{AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, ReadError};
 use crate::model::{Action, AgentId, ClientOrderId, Notice, VenueFill, VenueOrder, VenuePosition};
@@ -59,6 +61,20 @@ pub enum Input {
         order: OrderKey,
         /// The outcome.
         outcome: CancelOutcome,
+    },
+    /// What became of a [`Request::Group`].
+    Grouped {
+        /// Whose orders will be in it.
+        agent: AgentId,
+        /// The shard that it is on.
+        exchange_index: i32,
+        /// The group, or why there is none.
+        result: Result<OrderGroup, String>,
+    },
+    /// The exchange canceled the orders of a group, and takes no others.
+    GroupStopped {
+        /// The exchange's name for the group.
+        id: Arc<str>,
     },
     /// What a [`Request::Find`] found.
     Found {
@@ -164,7 +180,7 @@ impl Outputs {
 }
 
 /// Something to ask of the exchange, or of the journal. The answer comes back as an [`Input`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Request {
     /// Place an order: [`Input::Placed`].
     Place {
@@ -172,6 +188,15 @@ pub enum Request {
         order: OrderKey,
         /// The request, with the proof that it may be sent.
         approved: Approved,
+    },
+    /// Make an order group: [`Input::Grouped`].
+    Group {
+        /// Whose orders will be in it.
+        agent: AgentId,
+        /// The shard that it is on.
+        exchange_index: i32,
+        /// How many contracts may trade within 15 seconds.
+        limit: Quantity,
     },
     /// Cancel an order: [`Input::Canceled`].
     Cancel {
@@ -187,7 +212,7 @@ pub enum Request {
         /// Our name for it.
         client_order_id: ClientOrderId,
         /// Its market.
-        ticker: std::sync::Arc<str>,
+        ticker: Arc<str>,
         /// When it was approved.
         placed_at: Timestamp,
     },
@@ -201,7 +226,7 @@ pub enum Request {
     },
     /// Read the account: [`Input::Account`].
     ReadAccount {
-        /// Fills since when.
-        fills_since: Timestamp,
+        /// Fills and settlements since when.
+        since: Timestamp,
     },
 }

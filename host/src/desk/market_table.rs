@@ -60,6 +60,10 @@ pub(super) struct MarketState {
     pub(super) ends: Ends,
     /// What a contract was worth when that could be told last.
     pub(super) last_mark: Option<Price>,
+    /// What positions here were closed at, when the market paid out.
+    pub(super) closed_at: Option<Price>,
+    /// It was told that fees are not what the formula gives.
+    pub(super) fees_differ: bool,
     /// When a fill was booked here last.
     pub(super) traded: Timestamp,
     /// When it was seen or traded last.
@@ -81,6 +85,8 @@ impl MarketState {
             asks: BTreeMap::new(),
             ends: Ends::default(),
             last_mark: None,
+            closed_at: None,
+            fees_differ: false,
             traded: Timestamp::EPOCH,
             touched: Timestamp::EPOCH,
             shard: 0,
@@ -235,6 +241,10 @@ impl MarketTable {
         state.touched = now;
         state.last_mark = state.marked_now();
         slot
+    }
+
+    pub(super) fn find(&self, ticker: &str) -> Option<MarketSlot> {
+        self.by_ticker.get(ticker).copied()
     }
 
     pub(super) fn by_id(&self, id: MarketId) -> Option<MarketSlot> {

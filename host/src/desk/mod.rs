@@ -10,13 +10,14 @@
 //!   - `intents`: what agents want → [`risk`] → [`Request::Place`];
 //!   - `reports`: what is heard of orders → [`table`] → new states; `fills` → `ledger`; `unmet`:
 //!     orders that nobody here knows;
-//!   - `sync`, `cash` and `reconcile`: the account as the exchange has it, compared and repaired;
+//!   - `sync`, `cash`, `settlement` and `reconcile`: the account as the exchange has it, compared and
+//!     repaired;
 //!   - `upkeep`: what is due; `losses`: who lost too much; `account`: what agents and people are told.
-//! - `names`: the client order ids of this host.
+//! - `names`: the client order ids of this host; `order_groups`: the breaker at the exchange.
 //! - `ledger`, `holding`, `exposure`, `groups`, `loss`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
-//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents; `writer`
-//!   keeps what the journal could not write; `views`: where it looks, and whom it tells.
+//! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents;
+//!   `under_way`: what was asked of the exchange; `writer` keeps what the journal could not write; `views`: where it looks, and whom it tells.
 //! - [`dry_run`]: an exchange that is only read.
 //!
 //! # Promises
@@ -48,6 +49,7 @@ mod loss;
 mod losses;
 mod market_table;
 mod names;
+mod order_groups;
 mod orders;
 mod plausible;
 mod pool;
@@ -58,6 +60,7 @@ pub mod report;
 mod reports;
 pub mod risk;
 mod settings;
+mod settlement;
 pub mod shell;
 mod state;
 mod sync;
@@ -65,6 +68,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod told;
+mod under_way;
 mod unmet;
 mod upkeep;
 pub mod venue;

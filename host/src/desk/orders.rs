@@ -8,6 +8,7 @@ use hotpit_units::{Price, Quantity, Side, Timestamp};
 
 use super::agent_table::{AgentSlot, EXTERNAL};
 use super::exposure::Working;
+use super::fees::Rounding;
 use super::market_table::MarketSlot;
 use super::table::Progress;
 use crate::model::{ClientOrderId, OrderId, OrderState, VenueOrderId};
@@ -51,6 +52,8 @@ pub(super) struct Order {
     pub(super) filled: Quantity,
     /// The sum of the fills that were booked.
     pub(super) booked: Quantity,
+    /// What rounding took from its fills.
+    pub(super) rounding: Rounding,
     pub(super) created: Timestamp,
     /// When the exchange was last heard of it, or it was sent: a read that was asked for before
     /// this (and a margin) proves nothing about it.

@@ -54,5 +54,8 @@ pub(super) fn problem(account: &AccountSnapshot) -> Option<String> {
         });
     let cash = account.balances.iter().find(|(_, cash)| cash.abs() > DOLLARS_MAX);
     let cash = cash.map(|(shard, cash)| format!("cash of {cash} dollars on shard {shard}"));
-    order.or(position).or(cash)
+    let settlement = account.settlements.iter().find(|settlement| !price(settlement.price));
+    let settlement = settlement
+        .map(|settlement| format!("a payout of {} in {}", settlement.price, settlement.ticker));
+    order.or(position).or(cash).or(settlement)
 }

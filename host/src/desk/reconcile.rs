@@ -176,6 +176,7 @@ mod tests {
                     quantity: Quantity::from_raw(*raw),
                 })
                 .collect(),
+            settlements: Vec::new(),
             balances: BTreeMap::new(),
         }
     }

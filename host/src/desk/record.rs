@@ -84,6 +84,9 @@ pub enum Record {
     Difference(Difference),
     /// What losses are measured from changed. The last one of each scope holds over a restart.
     Equity(EquityChanged),
+    /// An agent's orders on a shard are in another order group, or in none. The last one of each
+    /// holds over a restart.
+    Group(GroupChanged),
 }
 
 /// The desk started.
@@ -297,6 +300,28 @@ pub struct EquityChanged {
     pub equity: Equity,
 }
 
+/// An agent's orders on a shard are in another order group, or in none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupChanged {
+    /// When.
+    pub ts: Timestamp,
+    /// Which agent.
+    pub agent: AgentId,
+    /// The shard.
+    pub exchange_index: i32,
+    /// The group; none: the exchange stopped it, or does not have it any more.
+    pub group: Option<OrderGroup>,
+}
+
+/// An order group of the exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderGroup {
+    /// The exchange's name for it.
+    pub id: Arc<str>,
+    /// How many contracts may trade within 15 seconds.
+    pub limit: Quantity,
+}
+
 /// An agent came or went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentChanged {
@@ -324,7 +349,7 @@ pub struct Difference {
     pub ts: Timestamp,
     /// What differs, as a stable word: `missed_fill`, `order_gone`, `external_order`,
     /// `stray_order`, `position`, `cash`, `overfill`, `order_back`, `contradiction`, `bad_report`,
-    /// `clock`.
+    /// `settlement`, `fee`, `clock`.
     pub kind: Cow<'static, str>,
     /// The market, where it is about one.
     pub ticker: Option<Arc<str>>,
@@ -357,6 +382,8 @@ pub struct Recovered {
     pub equity: Option<Equity>,
     /// What the losses of each agent are measured from.
     pub equities: BTreeMap<AgentId, Equity>,
+    /// The order groups at the exchange, by agent and shard.
+    pub groups: BTreeMap<(AgentId, i32), OrderGroup>,
     /// The numbers that each agent has used for its intents.
     pub order_ids: BTreeMap<AgentId, UsedOrderIds>,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hotpit_units::{Quantity, Timestamp};
 
 use super::io::Outputs;
+use super::order_groups::Refused;
 use super::orders::{Cancel, OrderKey, Query};
 use super::plausible;
 use super::record::{Difference, Halted, OrderEvent, Record};
@@ -72,7 +73,11 @@ impl Desk {
                 self.heard(key, event, filled, reason, now, out);
             }
             PlaceOutcome::Rejected { reason } => {
+                let (agent, exchange_index) = (order.agent, order.exchange_index);
                 self.heard(key, Event::Refused, Quantity::ZERO, &reason, now, out);
+                if let Some(refused) = Refused::read(&reason) {
+                    self.group_refused(agent, exchange_index, refused, now, out);
+                }
                 if !is_ordinary(&reason) {
                     self.refused(key, true, now, out);
                 }

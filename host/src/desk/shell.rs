@@ -16,53 +16,27 @@ use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::clock_watch::ClockWatch;
 use super::inbox::{Command, Receipt, ToDesk};
 use super::io::{Input, Outputs, Request};
 use super::orders::OrderKey;
-use super::pool::Pool;
 use super::record::Journal;
 use super::report::Report;
-use super::risk::Approved;
 use super::settings::Timing;
 use super::state::Desk;
-use super::venue::{CancelOutcome, CancelRequest, PlaceOutcome, ReadError, Venue};
+use super::under_way::{Read, UnderWay, WantedGroup};
+use super::venue::{PlaceOutcome, Venue};
 use super::views::{Notify, Views};
 use super::writer::{Writer, log};
-use crate::model::{Account, Action, AgentId, ClientOrderId, Notice};
+use crate::model::{Account, Action, AgentId, Notice};
 
-/// Orders under way to the exchange at the same time.
-const PLACES_MAX: usize = 16;
-/// Orders that may wait for their turn; beyond it they are not sent.
-const PLACES_WAITING_MAX: usize = 64;
 /// How long an order may wait for its turn: the market that it was decided on is gone then.
 const PLACE_WAIT_MAX: Duration = Duration::from_millis(500);
-/// Cancels under way at the same time. As many as orders may wait: each order has one at most.
-const CANCELS_MAX: usize = 16;
-/// Reads under way at the same time. As many as there are questions may wait: each order has one
-/// at most, and the account one.
-const READS_MAX: usize = 4;
-/// The longest that a request may take. The exchange's client has bounds of its own, far below;
-/// this one is for a client that has lost itself.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// How often the markets of interest are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// An order that waits for its turn.
-struct WaitingPlace {
-    order: OrderKey,
-    approved: Approved,
-    since: Timestamp,
-}
-
-/// A question about an order or the account.
-enum Read {
-    Find { order: OrderKey, client_order_id: ClientOrderId, ticker: Arc<str>, placed_at: Timestamp },
-    Account { fills_since: Timestamp },
-}
 
 /// The end, once it was asked for.
 struct Drain {
@@ -72,7 +46,7 @@ struct Drain {
 
 struct Shell<V, W, N> {
     desk: Desk,
-    venue: Rc<V>,
+    under_way: UnderWay<V>,
     writer: Writer,
     views: W,
     notify: N,
@@ -83,9 +57,6 @@ struct Shell<V, W, N> {
     untold: Vec<(AgentId, Notice)>,
     /// Of the actions at hand: dropped when all that follows from them is told.
     receipt: Option<Receipt>,
-    places: Pool<WaitingPlace>,
-    cancels: Pool<(OrderKey, CancelRequest)>,
-    reads: Pool<Read>,
     interests: BTreeSet<Arc<str>>,
     looked: Timestamp,
     watch: ClockWatch,
@@ -113,7 +84,7 @@ pub async fn run<V: Venue>(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut shell = Shell {
         desk,
-        venue,
+        under_way: UnderWay::new(venue, clock),
         writer: Writer::new(journal),
         views,
         notify,
@@ -122,9 +93,6 @@ pub async fn run<V: Venue>(
         out: started,
         untold: Vec::new(),
         receipt: None,
-        places: Pool::new(PLACES_MAX),
-        cancels: Pool::new(CANCELS_MAX),
-        reads: Pool::new(READS_MAX),
         interests: BTreeSet::new(),
         looked: Timestamp::EPOCH,
         watch: ClockWatch::new(clock.now(), Instant::now()),
@@ -139,9 +107,7 @@ pub async fn run<V: Venue>(
         tokio::select! {
             biased;
             _ = ticks.tick() => shell.tick(),
-            input = shell.cancels.ended() => shell.step(input),
-            input = shell.places.ended() => shell.step(input),
-            input = shell.reads.ended() => shell.step(input),
+            input = shell.under_way.ended() => shell.step(input),
             message = inbox.recv(), if open => match message {
                 Some(message) => shell.receive(message),
                 None => {
@@ -187,6 +153,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             ToDesk::Order(order) => self.step(Input::Order(order)),
             ToDesk::Fill(fill) => self.step(Input::Fill(fill)),
             ToDesk::Position(position) => self.step(Input::Position(position)),
+            ToDesk::GroupStopped { id } => self.step(Input::GroupStopped { id }),
             ToDesk::Connected => self.step(Input::Connected),
             ToDesk::Disconnected { reason } => self.step(Input::Disconnected { reason }),
             ToDesk::Bus { down } => self.step(Input::Bus { down }),
@@ -230,7 +197,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
 
     fn is_finished(&self) -> bool {
         let Some(drain) = &self.drain else { return false };
-        let quiet = self.desk.is_drained() && self.places.is_idle() && self.cancels.is_idle();
+        let quiet = self.desk.is_drained() && self.under_way.is_quiet();
         if !quiet && Instant::now() >= drain.deadline {
             warn!(waited = ?self.timing.drain(), "orders may still work: the wait is over");
             return true;
@@ -340,7 +307,8 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
                 self.desk.apply(Input::Placed { order: *order, outcome }, now, &mut after);
                 false
             }
-            Request::Cancel { .. }
+            Request::Group { .. }
+            | Request::Cancel { .. }
             | Request::Find { .. }
             | Request::Recall { .. }
             | Request::ReadAccount { .. } => true,
@@ -372,38 +340,31 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn start(&mut self, request: Request) {
         match request {
             Request::Place { order, approved } => {
-                if self.places.has_room() && self.places.waiting() == 0 {
-                    self.start_place(order, approved);
-                } else if self.places.waiting() < PLACES_WAITING_MAX {
-                    let since = self.clock.now();
-                    self.places.wait(WaitingPlace { order, approved, since });
-                } else {
+                if let Err(order) = self.under_way.place(order, approved) {
                     self.not_sent(order, "ORDER_QUEUE: too many orders wait to be sent");
                 }
             }
-            Request::Cancel { order, request } => {
-                self.cancels.wait((order, request));
-                self.start_cancels();
+            Request::Group { agent, exchange_index, limit } => {
+                self.under_way.group(WantedGroup { agent, exchange_index, limit });
             }
+            Request::Cancel { order, request } => self.under_way.cancel(order, request),
             Request::Find { order, client_order_id, ticker, placed_at } => {
-                self.reads.wait(Read::Find { order, client_order_id, ticker, placed_at });
-                self.start_reads();
+                self.under_way.read(Read::Find { order, client_order_id, ticker, placed_at });
             }
             Request::Recall { heard, client_order_id } => {
                 let result = self.writer.find(&client_order_id);
                 let recalled = Input::Recalled { heard, result };
                 self.desk.apply(recalled, self.clock.now(), &mut self.out);
             }
-            Request::ReadAccount { fills_since } => {
-                self.reads.wait(Read::Account { fills_since });
-                self.start_reads();
+            Request::ReadAccount { since } => {
+                self.under_way.read(Read::Account { since });
             }
         }
     }
 
     fn start_waiting(&mut self) {
-        self.start_cancels();
-        while let Some(waiting) = self.places.next_waiting() {
+        self.under_way.start_waiting();
+        while let Some(waiting) = self.under_way.next_place() {
             let now = self.clock.now();
             if let Some(view) = self.views.find(&waiting.approved.request().ticker) {
                 self.desk.apply(Input::Market(view), now, &mut self.out);
@@ -413,10 +374,9 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             } else if now.since(waiting.since) > PLACE_WAIT_MAX {
                 self.not_sent(waiting.order, "ORDER_QUEUE: waited too long to be sent");
             } else {
-                self.start_place(waiting.order, waiting.approved);
+                self.under_way.start_place(waiting.order, waiting.approved);
             }
         }
-        self.start_reads();
         self.push_on();
         while !self.out.is_empty() {
             let _ = self.carry_out();
@@ -428,67 +388,10 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         self.desk.apply(Input::Placed { order, outcome }, self.clock.now(), &mut self.out);
     }
 
-    fn start_place(&mut self, order: OrderKey, approved: Approved) {
-        let venue = Rc::clone(&self.venue);
-        self.places.start(async move {
-            let request = approved.into_request();
-            let outcome = match timeout(REQUEST_MAX, venue.place(request)).await {
-                Ok(outcome) => outcome,
-                Err(_) => PlaceOutcome::Unknown { reason: "no answer in time".to_owned() },
-            };
-            Input::Placed { order, outcome }
-        });
-    }
-
-    fn start_cancels(&mut self) {
-        while let Some((order, request)) = self.cancels.next_waiting() {
-            let venue = Rc::clone(&self.venue);
-            self.cancels.start(async move {
-                let outcome = match timeout(REQUEST_MAX, venue.cancel(request)).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => CancelOutcome::Unknown { reason: "no answer in time".to_owned() },
-                };
-                Input::Canceled { order, outcome }
-            });
-        }
-    }
-
-    fn start_reads(&mut self) {
-        while let Some(read) = self.reads.next_waiting() {
-            let venue = Rc::clone(&self.venue);
-            let clock = self.clock;
-            self.reads.start(async move {
-                let late = |call| ReadError { call, reason: "no answer in time".to_owned() };
-                match read {
-                    Read::Find { order, client_order_id, ticker, placed_at } => {
-                        let asked_at = clock.now();
-                        let find = venue.find(&client_order_id, &ticker, placed_at);
-                        let result = timeout(REQUEST_MAX, find)
-                            .await
-                            .unwrap_or_else(|_| Err(late("find an order")));
-                        Input::Found { order, asked_at, result }
-                    }
-                    Read::Account { fills_since } => {
-                        let read = venue.account(fills_since);
-                        let result = timeout(REQUEST_MAX, read)
-                            .await
-                            .unwrap_or_else(|_| Err(late("read the account")));
-                        Input::Account(result)
-                    }
-                }
-            });
-        }
-    }
-
     /// Brings what was started onto the wire. What has ended at once is taken in; what follows
     /// from it is carried out by the caller or the next step.
     fn push_on(&mut self) {
-        while let Some(input) = self
-            .cancels
-            .push_on()
-            .or_else(|| self.places.push_on())
-            .or_else(|| self.reads.push_on())
-        {
+        while let Some(input) = self.under_way.push_on() {
             self.desk.apply(input, self.clock.now(), &mut self.out);
         }
     }

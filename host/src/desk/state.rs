@@ -8,13 +8,14 @@ use hotpit_units::{Quantity, Timestamp};
 
 use super::agent_table::{AgentSlot, OrderIds};
 use super::exposure::Working;
-use super::fees;
+use super::fees::{self, Rounding};
 use super::fills::Parked;
 use super::inbox::{AgentLimits, Leave, OnTrouble};
 use super::io::{ExchangeState, Input, Outputs};
 use super::ledger::Ledger;
 use super::loss::Equity;
 use super::market_table::{MarketSlot, MarketView};
+use super::order_groups::OrderGroups;
 use super::orders::{ARRIVAL_MAX, Cancel, Order, OrderKey, Orders, Query};
 use super::record::{
     AgentChanged, CommandGiven, Decision, Halt, Halted, Record, Recovered, RecoveredOrder, Started,
@@ -40,6 +41,7 @@ pub struct Desk {
     pub(super) ledger: Ledger,
     pub(super) orders: Orders,
     pub(super) fills: FillIds,
+    pub(super) groups: OrderGroups,
     /// Fills of which it is not known yet whose they are.
     pub(super) parked: Vec<Parked>,
     pub(super) halted: Option<Halted>,
@@ -89,6 +91,7 @@ impl Desk {
             ledger: Ledger::new(),
             orders: Orders::default(),
             fills: FillIds::default(),
+            groups: OrderGroups::default(),
             parked: Vec::new(),
             halted: recovered.halted,
             journal_down: None,
@@ -117,6 +120,10 @@ impl Desk {
             let slot = desk.ledger.agents.slot(&name);
             desk.ledger.agents.get_mut(slot).halted = Some(halted);
         }
+        for ((name, shard), group) in recovered.groups {
+            let slot = desk.ledger.agents.slot(&name);
+            desk.groups.restore(slot, shard, group);
+        }
         for (name, equity) in recovered.equities {
             let slot = desk.ledger.agents.slot(&name);
             desk.ledger.agents.get_mut(slot).equity = Some(equity);
@@ -138,6 +145,10 @@ impl Desk {
             Input::AgentDown { agent, reason } => self.agent_down(agent, reason, now, out),
             Input::Placed { order, outcome } => self.placed(order, outcome, now, out),
             Input::Canceled { order, outcome } => self.canceled(order, outcome, now, out),
+            Input::Grouped { agent, exchange_index, result } => {
+                self.grouped(&agent, exchange_index, result, now, out);
+            }
+            Input::GroupStopped { id } => self.group_stopped(&id, now, out),
             Input::Found { order, asked_at, result } => {
                 self.found(order, asked_at, result, now, out);
             }
@@ -293,6 +304,7 @@ impl Desk {
             state,
             filled: filled.max(booked),
             booked,
+            rounding: Rounding::default(),
             created: intent.ts,
             // The request may have left just before the last run ended.
             heard: now,

@@ -215,8 +215,8 @@ impl Desk {
         let since = oldest_missing.map_or(self.sync.fills_read, |at| at.min(self.sync.fills_read));
         let overlap = u64::try_from(self.settings.timing.fills_overlap().as_nanos());
         let since = since.as_nanos().saturating_sub(overlap.unwrap_or(u64::MAX));
-        let fills_since = Timestamp::from_nanos(since);
-        out.requests.push(Request::ReadAccount { fills_since });
+        let since = Timestamp::from_nanos(since);
+        out.requests.push(Request::ReadAccount { since });
     }
 
     pub(super) fn account_read(
@@ -291,6 +291,7 @@ impl Desk {
             }
         }
         self.compare_positions(snapshot, now, out);
+        self.compare_settlements(snapshot, now, out);
         self.compare_cash(snapshot, now, out);
         self.sync.fills_read = self.sync.fills_read.max(snapshot.requested_at);
         self.sync.compared = Some(snapshot.requested_at);
@@ -354,6 +355,8 @@ impl Desk {
         for found in found {
             let slot = self.ledger.markets.slot(&found.ticker);
             let settlement = self.ledger.markets.get(slot).settlement();
+            let listed = || snapshot.settlements.iter().find(|it| it.ticker == found.ticker);
+            let settlement = settlement.or_else(|| listed().map(|it| it.price));
             let pair = (found.ours, found.theirs);
             if !found.certain {
                 undecided = true;
@@ -414,30 +417,6 @@ impl Desk {
             cause: HoldingCause::Adopted,
             holding,
         }));
-    }
-
-    /// A market paid out.
-    pub(super) fn settle(
-        &mut self,
-        slot: MarketSlot,
-        price: Price,
-        now: Timestamp,
-        out: &mut Outputs,
-    ) {
-        let closed = self.ledger.settle(slot, price);
-        if closed.is_empty() {
-            return;
-        }
-        self.sync.booked(now);
-        for (agent, holding) in closed {
-            out.records.push(Record::Holding(HoldingChanged {
-                ts: now,
-                agent: self.agent_name(agent),
-                ticker: Arc::clone(&self.ledger.markets.get(slot).ticker),
-                cause: HoldingCause::Settled { price },
-                holding,
-            }));
-        }
     }
 
     /// Works out whether the desk may trade, and writes it down when that changes.

@@ -7,6 +7,7 @@ use hotpit_units::{Quantity, Timestamp};
 
 use super::agent_table::EXTERNAL;
 use super::exposure::Working;
+use super::fees::Rounding;
 use super::io::{Heard, Outputs, Request};
 use super::names::is_our_form;
 use super::orders::{Cancel, Order, OrderKey, Query};
@@ -121,6 +122,7 @@ impl Desk {
             state: OrderState::Sent,
             filled: report.filled,
             booked: Quantity::ZERO,
+            rounding: Rounding::default(),
             created: now,
             heard: now,
             arrived_by: now,

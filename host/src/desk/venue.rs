@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use crate::model::{
-    ClientOrderId, TimeInForce, VenueFill, VenueOrder, VenueOrderId, VenuePosition,
+    ClientOrderId, TimeInForce, VenueFill, VenueOrder, VenueOrderId, VenuePosition, VenueSettlement,
 };
 
 /// A request to place an order, in the exchange's terms. Built by the desk alone, from an order
@@ -126,6 +126,8 @@ pub struct AccountSnapshot {
     pub fills: Vec<VenueFill>,
     /// Positions in markets that are not settled.
     pub positions: Vec<VenuePosition>,
+    /// What markets have paid that we held, since the same time.
+    pub settlements: Vec<VenueSettlement>,
     /// Cash that is free, by shard: all of it on shard 0 where the exchange does not say.
     pub balances: BTreeMap<i32, Dollars>,
 }
@@ -134,6 +136,17 @@ pub struct AccountSnapshot {
 pub trait Venue: 'static {
     /// Places an order. Called once per attempt; a retry has the same client order id.
     fn place(&self, request: PlaceRequest) -> impl Future<Output = PlaceOutcome>;
+
+    /// Makes an order group on a shard: the exchange cancels its orders, and takes no others, once
+    /// more contracts of it traded within 15 seconds. Gives the exchange's name for it.
+    ///
+    /// # Errors
+    /// Why there is none, or none that is known of.
+    fn make_group(
+        &self,
+        limit: Quantity,
+        exchange_index: i32,
+    ) -> impl Future<Output = Result<Arc<str>, String>>;
 
     /// Cancels an order.
     fn cancel(&self, request: CancelRequest) -> impl Future<Output = CancelOutcome>;
@@ -146,9 +159,7 @@ pub trait Venue: 'static {
         placed_at: Timestamp,
     ) -> impl Future<Output = Result<Option<VenueOrder>, ReadError>>;
 
-    /// Reads the account: resting orders, fills since `fills_since`, positions, balance.
-    fn account(
-        &self,
-        fills_since: Timestamp,
-    ) -> impl Future<Output = Result<AccountSnapshot, ReadError>>;
+    /// Reads the account: resting orders, fills and settlements since `since`, positions, balance.
+    fn account(&self, since: Timestamp)
+    -> impl Future<Output = Result<AccountSnapshot, ReadError>>;
 }

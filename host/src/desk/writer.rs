@@ -177,6 +177,7 @@ pub(super) fn log(record: &Record) {
         | Record::Fill(_)
         | Record::Command(_)
         | Record::Equity(_)
+        | Record::Group(_)
         | Record::Agent(_) => {}
     }
 }

@@ -11,8 +11,8 @@ use super::words::{
     Word, read_dollars, read_price, read_quantity, read_ts, stored_order_id, stored_ts,
 };
 use crate::desk::record::{
-    Decision, Halted, Holding, Intent, ORDER_IDS_KEPT, RecoveredHolding, RecoveredOrder,
-    UsedOrderIds,
+    Decision, Halted, Holding, Intent, ORDER_IDS_KEPT, OrderGroup, RecoveredHolding,
+    RecoveredOrder, UsedOrderIds,
 };
 use crate::desk::{Equity, Recovered};
 use crate::model::{AgentId, ClientOrderId, OrderId, OrderState, TimeInForce};
@@ -49,6 +49,7 @@ fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         halted_agents,
         equity,
         equities,
+        groups: groups(connection)?,
         order_ids: used_order_ids(connection)?,
     })
 }
@@ -158,6 +159,16 @@ fn equities(
         all.into_iter().map(|(agent, equity)| (agent.into(), equity)).collect();
     let of_all = of_agents.remove(&AgentId::from(""));
     Ok((of_all, of_agents))
+}
+
+/// The order groups, by agent and shard.
+fn groups(connection: &Connection) -> rusqlite::Result<BTreeMap<(AgentId, i32), OrderGroup>> {
+    let all = rows(connection, "SELECT * FROM order_groups", |row| {
+        let agent: String = row.get("agent")?;
+        let group = OrderGroup { id: row.get("group_id")?, limit: read_quantity(row, "limit_e2")? };
+        Ok(((agent.into(), row.get("exchange_index")?), group))
+    })?;
+    Ok(all.into_iter().collect())
 }
 
 /// The numbers that each agent has used: the highest [`ORDER_IDS_KEPT`], and a floor for the

@@ -12,8 +12,8 @@ use super::recover;
 use super::settings::Settings;
 use super::words::{Word, nanos, order_id};
 use crate::desk::record::{
-    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, Halt,
-    HoldingCause, HoldingChanged, Intent, OrderEvent, Readiness, RecoveredOrder, Started,
+    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, GroupChanged,
+    Halt, HoldingCause, HoldingChanged, Intent, OrderEvent, Readiness, RecoveredOrder, Started,
 };
 use crate::desk::{Journal, JournalError, Record};
 use crate::model::{AgentId, ClientOrderId, OrderState, VenueOrderId};
@@ -164,6 +164,7 @@ fn write(connection: &Connection, seq: i64, record: &Record) -> rusqlite::Result
                 nanos(*ts),
             ],
         ),
+        Record::Group(changed) => write_group(connection, changed),
         Record::Agent(AgentChanged { ts, agent, down }) => run(
             connection,
             "INSERT INTO agent_changes (seq, ts_ns, agent, down) VALUES (?, ?, ?, ?)",
@@ -178,6 +179,24 @@ fn write(connection: &Connection, seq: i64, record: &Record) -> rusqlite::Result
             connection,
             "INSERT INTO differences (seq, ts_ns, kind, ticker, detail) VALUES (?, ?, ?, ?, ?)",
             params![seq, nanos(*ts), kind, ticker.as_deref(), detail],
+        ),
+    }
+}
+
+fn write_group(connection: &Connection, changed: &GroupChanged) -> rusqlite::Result<()> {
+    let GroupChanged { ts, agent, exchange_index, group } = changed;
+    match group {
+        Some(group) => run(
+            connection,
+            "INSERT OR REPLACE INTO order_groups
+               (agent, exchange_index, group_id, limit_e2, updated_ns)
+             VALUES (?, ?, ?, ?, ?)",
+            params![agent.as_str(), exchange_index, &*group.id, group.limit.raw(), nanos(*ts)],
+        ),
+        None => run(
+            connection,
+            "DELETE FROM order_groups WHERE agent = ? AND exchange_index = ?",
+            params![agent.as_str(), exchange_index],
         ),
     }
 }

@@ -25,4 +25,4 @@ pub use order::{
     TimeInForce,
 };
 pub use subscription::Subscription;
-pub use venue::{VenueFill, VenueOrder, VenueOrderStatus, VenuePosition};
+pub use venue::{VenueFill, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement};

@@ -82,3 +82,12 @@ pub struct VenuePosition {
     /// Signed: more than zero is long YES.
     pub quantity: Quantity,
 }
+
+/// The exchange's word on what a market paid (`GET /portfolio/settlements`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueSettlement {
+    /// The market.
+    pub ticker: Arc<str>,
+    /// What one YES contract paid, to the cent.
+    pub price: Price,
+}

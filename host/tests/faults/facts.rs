@@ -120,6 +120,7 @@ impl Facts {
                 | Record::Halt(_)
                 | Record::Agent(_)
                 | Record::Equity(_)
+                | Record::Group(_)
                 | Record::Difference(_) => {}
             }
         }

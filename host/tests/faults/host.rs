@@ -65,6 +65,7 @@ fn settings() -> Settings {
         size_multiple_max: 1_000,
         fills_per_market: 1_000,
         refused_in_a_row: 1_000,
+        group_contracts: Quantity::from_contracts(100),
         daily_loss_per_agent: Dollars::MAX,
         daily_loss: Dollars::MAX,
         drawdown_per_agent: Dollars::MAX,

@@ -10,7 +10,7 @@ use hotpit::desk::{
 };
 use hotpit::kalshi::Client;
 use hotpit::model::{ClientOrderId, VenueOrder};
-use hotpit_units::Timestamp;
+use hotpit_units::{Quantity, Timestamp};
 
 use super::journal::Watched;
 use super::network::SimTransport;
@@ -92,6 +92,10 @@ impl Venue for Mutated {
         }
     }
 
+    async fn make_group(&self, limit: Quantity, exchange_index: i32) -> Result<Arc<str>, String> {
+        self.inner.make_group(limit, exchange_index).await
+    }
+
     async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
         self.inner.cancel(request).await
     }
@@ -105,7 +109,7 @@ impl Venue for Mutated {
         self.inner.find(client_order_id, ticker, placed_at).await
     }
 
-    async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
-        self.inner.account(fills_since).await
+    async fn account(&self, since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+        self.inner.account(since).await
     }
 }

@@ -11,6 +11,7 @@ mod faults;
 mod folder;
 mod hostile;
 mod newcomer;
+mod order_groups;
 mod outages;
 mod recording;
 mod secrets;

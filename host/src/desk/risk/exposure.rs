@@ -30,13 +30,15 @@ pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// The same for the event of the market, whose outcomes may exclude each other, and its series.
+/// The same for the market where it has a limit of its own, for its event, whose outcomes may
+/// exclude each other, and its series.
 pub(super) fn of_groups(case: &Case<'_>) -> Result<(), Denial> {
     let Some([now, with]) = &case.question.group_risk else { return Ok(()) };
-    let limits = case.question.limits;
+    let limits = &case.limits;
     for (scope, exposure, with, limit) in [
-        ("event", now.event, with.event, limits.exposure_per_event),
-        ("series", now.series, with.series, limits.exposure_per_series),
+        ("market", now.market, with.market, limits.exposure.unwrap_or(Dollars::MAX)),
+        ("event", now.event, with.event, limits.exposure_of_event),
+        ("series", now.series, with.series, limits.exposure_of_series),
     ] {
         let adds = with - exposure;
         if adds.is_positive() && with.saturating_add(case.fees) > limit {

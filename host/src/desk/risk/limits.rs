@@ -6,7 +6,11 @@ use std::time::Duration;
 use hotpit_units::{Dollars, Price, Quantity};
 use serde::Deserialize;
 
+use super::scopes::Scopes;
 use crate::desk::recent::FILLS_KEPT;
+
+/// The largest limit that Kalshi lets an order group have.
+const GROUP_CONTRACTS_MAX: Quantity = Quantity::from_contracts(1_000_000);
 
 /// What the risk manager allows, over all agents and for each. An agent's own settings can
 /// tighten what is said here, never widen it. The defaults are meant for a small account.
@@ -64,12 +68,22 @@ pub struct Limits {
     pub drawdown: Dollars,
     /// How far this machine's clock and the exchange's may be apart, in milliseconds.
     pub clock_skew_ms_max: u64,
+    /// Contracts that one agent may trade on a shard within 15 seconds before the exchange itself
+    /// cancels its orders and takes no others (an order group), and the agent is halted; zero: there
+    /// are no order groups.
+    pub group_contracts: Quantity,
     /// Orders per second of one agent. A second's worth may come at once.
     pub orders_per_second: u32,
     /// How old the last proof that a book is right may be, in milliseconds.
     pub book_age_ms_max: u64,
     /// How old the state of a game may be for an agent that requires it, in milliseconds.
     pub game_age_ms_max: u64,
+    /// Stricter limits in the markets of these series.
+    pub series: Scopes,
+    /// Stricter limits in the markets of these events.
+    pub event: Scopes,
+    /// Stricter limits in these markets.
+    pub market: Scopes,
 }
 
 impl Default for Limits {
@@ -97,12 +111,16 @@ impl Default for Limits {
             drawdown: Dollars::from_dollars(70),
             // The exchange refuses signatures that are much further off.
             clock_skew_ms_max: 2_000,
+            group_contracts: Quantity::from_contracts(250),
             orders_per_second: 10,
             // A quiet market is not a stale one: the stream's own watchdog is what notices a
             // dead connection. This is the bound behind it.
             book_age_ms_max: 60_000,
             // Scoreboards are read every few seconds.
             game_age_ms_max: 30_000,
+            series: Scopes::new(),
+            event: Scopes::new(),
+            market: Scopes::new(),
         }
     }
 }
@@ -138,6 +156,20 @@ impl Limits {
         positive("drawdown_per_agent", self.drawdown_per_agent.is_positive());
         positive("drawdown", self.drawdown.is_positive());
         positive("clock_skew_ms_max", self.clock_skew_ms_max > 0);
+        if !(0..=GROUP_CONTRACTS_MAX.raw()).contains(&self.group_contracts.raw())
+            || self.group_contracts.raw() % Quantity::from_contracts(1).raw() != 0
+        {
+            problems.push(format!(
+                "desk.limits.group_contracts: must be from 0 to {GROUP_CONTRACTS_MAX}, whole contracts"
+            ));
+        }
+        for (kind, scopes) in
+            [("series", &self.series), ("event", &self.event), ("market", &self.market)]
+        {
+            for (name, limits) in scopes {
+                limits.validate(kind, name, problems);
+            }
+        }
         let remembered = u32::try_from(FILLS_KEPT).unwrap_or(u32::MAX);
         if self.fills_per_market > remembered {
             problems.push(format!("desk.limits.fills_per_market: must be at most {remembered}"));

@@ -30,6 +30,7 @@ mod matching;
 mod position;
 pub(super) mod rate;
 mod repeat;
+mod scopes;
 mod size;
 mod trading;
 
@@ -39,8 +40,10 @@ use hotpit_units::{Dollars, Side, Timestamp};
 
 pub use denial::Denial;
 pub use limits::Limits;
+pub use scopes::{ScopeLimits, Scopes};
 pub(super) use size::tighter;
 
+use self::scopes::InMarket;
 use super::agent_table::AgentState;
 use super::exposure::Working;
 use super::fees;
@@ -52,8 +55,9 @@ use super::record::{Halted, Holding};
 use super::venue::PlaceRequest;
 use crate::model::{ClientOrderId, NewOrder, OrderId};
 
-/// A request that passed every check. Only [`decide`] makes one, so what holds one may send it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request that passed every check. Only [`decide`] makes one, so what holds one may send it; and
+/// it cannot be copied, so that it is sent once.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Approved {
     request: PlaceRequest,
 }
@@ -63,6 +67,12 @@ impl Approved {
     #[must_use]
     pub const fn request(&self) -> &PlaceRequest {
         &self.request
+    }
+
+    /// The same in an order group of the exchange.
+    pub(super) fn in_group(mut self, id: &Arc<str>) -> Self {
+        self.request.order_group_id = Some(Arc::clone(id));
+        self
     }
 
     /// Gives the request to the exchange's client.
@@ -95,7 +105,7 @@ pub(super) struct Question<'a> {
     pub(super) working: Working,
     /// The market's slot.
     pub(super) slot: Option<MarketSlot>,
-    /// What can be lost in the market's event and series now, and with the order.
+    /// What can be lost in the market, its event and series now, and with the order.
     pub(super) group_risk: Option<[GroupRisk; 2]>,
     /// The agent's order that this one repeats.
     pub(super) duplicate: Option<OrderId>,
@@ -116,6 +126,8 @@ pub(super) struct Case<'a> {
     view: &'a MarketView,
     /// The most that the order costs in fees.
     fees: Dollars,
+    /// The limits that hold in the market.
+    limits: InMarket,
 }
 
 impl Case<'_> {
@@ -174,7 +186,8 @@ pub(super) fn check<'a>(question: &Question<'a>) -> Result<&'a MarketView, Denia
     let agent = trading::agent(question)?;
     let (slot, market, view) = market::open(question)?;
     let fees = fees::worst(view.market.fees, order.price, order.quantity);
-    let case = Case { question, agent, market, slot, view, fees };
+    let limits = InMarket::of(question.limits, &view.market);
+    let case = Case { question, agent, market, slot, view, fees, limits };
     market::book(&case)?;
     market::game(&case)?;
     trading::ready(question)?;

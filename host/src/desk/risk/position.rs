@@ -8,7 +8,7 @@ use crate::desk::exposure::Working;
 
 pub(super) fn worst_case(case: &Case<'_>) -> Result<(), Denial> {
     let question = case.question;
-    let desk = question.limits.position_per_market;
+    let desk = case.limits.position;
     let own = tighter(case.agent.limits.position_per_market, desk);
     check(case, "agent", question.holding.quantity, &question.working, own)?;
     check(case, "all", case.market.held, &case.market.working, desk)

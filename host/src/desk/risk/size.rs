@@ -10,7 +10,7 @@ pub(super) fn quantity(case: &Case<'_>) -> Result<(), Denial> {
     if !order.is_positive() {
         return Err(Denial::QuantityInvalid { order });
     }
-    let limit = tighter(case.agent.limits.order_quantity, case.question.limits.order_quantity);
+    let limit = tighter(case.agent.limits.order_quantity, case.limits.order_quantity);
     if order > limit {
         return Err(Denial::OrderLimit { order, limit });
     }
@@ -20,7 +20,7 @@ pub(super) fn quantity(case: &Case<'_>) -> Result<(), Denial> {
 pub(super) fn cost(case: &Case<'_>) -> Result<(), Denial> {
     let order = case.question.order;
     let cost = leg_cost(order.side, order.price, order.quantity);
-    let limit = case.question.limits.order_cost;
+    let limit = case.limits.order_cost;
     if cost > limit {
         return Err(Denial::CostLimit { cost, limit });
     }
@@ -54,7 +54,7 @@ pub(super) fn cash(case: &Case<'_>) -> Result<(), Denial> {
 pub(super) fn open_orders(case: &Case<'_>) -> Result<(), Denial> {
     let limits = case.question.limits;
     let all = [
-        ("market", case.market.working.orders, limits.open_orders_per_market),
+        ("market", case.market.working.orders, case.limits.open_orders),
         ("agent", case.agent.open_orders, limits.open_orders_per_agent),
         ("all", case.question.open_orders, limits.open_orders),
     ];

@@ -120,7 +120,7 @@ fn spread(floor: &Floor, here: i64) -> AccountSnapshot {
 
 #[test]
 fn an_order_is_paid_from_the_shard_of_its_market() {
-    let mut floor = Floor::cold(Settings::default(), Recovered { runs: 1, ..Recovered::default() });
+    let mut floor = Floor::cold(ungrouped(), Recovered { runs: 1, ..Recovered::default() });
     floor.apply(Input::Connected);
     floor.apply(Input::Account(Ok(spread(&floor, 4))));
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });

@@ -137,7 +137,7 @@ proptest! {
                     let balances = on_shard(cash);
                     let requested_at = now;
                     let account =
-                        AccountSnapshot { requested_at, resting, fills, positions, balances };
+                        AccountSnapshot { requested_at, resting, fills, positions, settlements: Vec::new(), balances };
                     Input::Account(Ok(account))
                 }
                 Step::Pays { price, multiplier } => {

@@ -284,7 +284,7 @@ fn a_run_that_has_not_seen_its_markets_yet_has_lost_nothing() {
         equities: [(agent(), equity)].into(),
         ..Recovered::default()
     };
-    let mut floor = Floor::cold(Settings::default(), recovered);
+    let mut floor = Floor::cold(ungrouped(), recovered);
     floor.pass(Duration::from_secs(61));
     assert_eq!(floor.desk.report().halted_agents, []);
     // Seen, and really lost.
@@ -376,7 +376,8 @@ fn what_looks_like_a_mistake_keeps_nobody_from_closing() {
     floor.rest(ask(11, 60, 1));
     floor.place(ask(12, 60, 4));
     assert!(floor.denied(ask(13, 60, 1)).starts_with("DUPLICATE_ORDER"));
-    assert!(floor.denied(ask(13, 61, 1)).starts_with("OPEN_ORDERS_LIMIT: scope=market"));
+    let denied = floor.denied(ask(14, 61, 1));
+    assert!(denied.starts_with("OPEN_ORDERS_LIMIT: scope=market"), "{denied}");
 }
 
 #[test]
@@ -420,7 +421,7 @@ fn a_channel_that_never_comes_up_costs_the_orders_of_the_last_run() {
         booked: Quantity::ZERO,
     };
     let recovered = Recovered { runs: 1, orders: vec![order], ..Recovered::default() };
-    let mut floor = Floor::cold(Settings::default(), recovered);
+    let mut floor = Floor::cold(ungrouped(), recovered);
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.pass(Duration::from_secs(9));
     assert_eq!(floor.cancels().len(), 0);

@@ -3,6 +3,7 @@
 mod books;
 mod extremes;
 mod limits;
+mod order_groups;
 mod orders;
 mod page;
 mod properties;
@@ -27,7 +28,7 @@ use super::{
 use crate::model::{
     Account, Action, AgentId, ClientOrderId, FeeSchedule, Level, Market, MarketId, MarketStatus,
     NewOrder, Notice, OrderId, OrderState, PriceGrid, Quote, TimeInForce, VenueFill, VenueOrder,
-    VenueOrderStatus, VenuePosition,
+    VenueOrderStatus, VenuePosition, VenueSettlement,
 };
 
 pub(super) const TICKER: &str = "KX-1";
@@ -119,6 +120,7 @@ pub(super) fn lenient() -> Limits {
         exposure_per_series: dollars(400),
         open_orders_per_market: 200,
         duplicate_window_ms: 0,
+        group_contracts: Quantity::ZERO,
         price_collar: Price::ONE,
         size_multiple_max: 1_000,
         fills_per_market: 1_000,
@@ -128,6 +130,12 @@ pub(super) fn lenient() -> Limits {
         drawdown_per_agent: dollars(1_000),
         ..Limits::default()
     }
+}
+
+/// The defaults, without order groups: an order is sent as soon as it is approved.
+pub(super) fn ungrouped() -> Settings {
+    let limits = Limits { group_contracts: Quantity::ZERO, ..Limits::default() };
+    Settings { limits, ..Settings::default() }
 }
 
 /// A desk at work, with what it put out last.
@@ -202,6 +210,7 @@ impl Floor {
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
+            settlements: Vec::new(),
             balances: on_shard(Dollars::from_dollars(1_000)),
         }
     }
@@ -280,6 +289,7 @@ impl Floor {
             .filter_map(|request| match request {
                 Request::Cancel { request, .. } => Some(request),
                 Request::Place { .. }
+                | Request::Group { .. }
                 | Request::Find { .. }
                 | Request::Recall { .. }
                 | Request::ReadAccount { .. } => None,
@@ -299,12 +309,13 @@ impl Floor {
             .count()
     }
 
+    /// Fees apart: those of [`filled`] are no schedule's.
     pub(super) fn differences(&self) -> Vec<&str> {
         self.out
             .records
             .iter()
             .filter_map(|record| match record {
-                Record::Difference(found) => Some(&*found.kind),
+                Record::Difference(found) if found.kind != "fee" => Some(&*found.kind),
                 _ => None,
             })
             .collect()

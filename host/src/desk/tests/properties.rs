@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::desk::record::OrderGroup;
 use crate::desk::{CancelOutcome, ReadError};
 
 /// An order as the exchange truly has it.
@@ -195,6 +196,7 @@ impl World {
                 .map(|fill| VenueFill { client_order_id: None, ..fill.clone() })
                 .collect(),
             positions: vec![VenuePosition { ticker: Arc::from(TICKER), quantity: self.position() }],
+            settlements: Vec::new(),
             balances: on_shard(Dollars::from_dollars(1_000_000)),
         }
     }
@@ -348,6 +350,12 @@ impl World {
                     };
                     self.apply(Input::Account(result));
                 }
+                Request::Group { agent, exchange_index, limit } => {
+                    let id = format!("group of {agent}").into();
+                    let result =
+                        if fail { Err("503".to_owned()) } else { Ok(OrderGroup { id, limit }) };
+                    self.apply(Input::Grouped { agent, exchange_index, result });
+                }
                 Request::Place { .. } | Request::Recall { .. } => {}
             }
         }
@@ -379,17 +387,22 @@ impl World {
 
     /// Brings everything to its end: all answers given, all fills delivered, all found.
     fn settle_down(&mut self) {
-        for index in 0..self.orders.len() {
-            let number = u8::try_from(index).unwrap();
-            self.step(Step::Arrive(number));
-            self.step(Step::Answer(number));
-        }
+        self.answer_all();
         while !self.undelivered.is_empty() {
             self.step(Step::DeliverFill(0));
         }
         for _ in 0..80 {
             self.pass(1_000);
             self.answer_requests(false);
+            self.answer_all();
+        }
+    }
+
+    fn answer_all(&mut self) {
+        for index in 0..self.orders.len() {
+            let number = u8::try_from(index).unwrap();
+            self.step(Step::Arrive(number));
+            self.step(Step::Answer(number));
         }
     }
 }

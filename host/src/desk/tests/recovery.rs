@@ -65,7 +65,7 @@ fn venue_order(status: VenueOrderStatus, traded: i64) -> VenueOrder {
 
 /// A floor with the agent up and the market seen, before the account was read.
 fn restarted(recovered: Recovered) -> Floor {
-    let mut floor = Floor::cold(Settings::default(), recovered);
+    let mut floor = Floor::cold(ungrouped(), recovered);
     floor.apply(Input::Connected);
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.apply(Input::Market(view(START)));
@@ -88,11 +88,11 @@ fn an_order_that_was_under_way_is_unknown_and_holds_the_desk_until_it_is_found()
     let not_ready = floor.desk.report().not_ready.unwrap();
     assert_eq!(not_ready, "orders of the last run are being looked for: 1");
     floor.pass(Duration::from_millis(300));
-    let Some(Request::Find { order, client_order_id, .. }) = floor.out.requests.first().cloned()
-    else {
+    let Some(Request::Find { order, client_order_id, .. }) = floor.out.requests.first() else {
         panic!("not asked: {:?}", floor.out.requests)
     };
-    assert_eq!(client_order_id, "old-1".into());
+    assert_eq!(*client_order_id, "old-1".into());
+    let order = *order;
     let result = Ok(Some(venue_order(VenueOrderStatus::Resting, 4)));
     floor.apply(Input::Found { order, asked_at: floor.now, result });
     floor.pass(Duration::from_millis(100));
@@ -150,15 +150,14 @@ fn order_numbers_of_the_last_run_stay_used() {
 fn a_halt_holds_over_a_restart_and_cancels_what_works() {
     let halted = Some(Halted::all("operator"));
     let recovered = Recovered { halted, ..recovered(OrderState::PartlyFilled, Some("v-old")) };
-    let floor = Floor::cold(Settings::default(), recovered);
+    let floor = Floor::cold(ungrouped(), recovered);
     assert_eq!(floor.cancels().len(), 1);
     assert_eq!(floor.desk.report().halted.as_deref(), Some("operator"));
 }
 
 #[test]
 fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
-    let mut floor =
-        Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
+    let mut floor = Floor::cold(ungrouped(), recovered(OrderState::PartlyFilled, Some("v-old")));
     floor.apply(Input::Connected);
     floor.apply(snapshot(&floor, vec![venue_order(VenueOrderStatus::Resting, 4)], 4));
     floor.pass(Duration::from_millis(9_900));
@@ -169,8 +168,7 @@ fn orders_of_an_agent_that_does_not_come_up_are_canceled() {
 
 #[test]
 fn orders_without_an_agent_are_canceled_by_a_desk_that_is_not_ready_too() {
-    let mut floor =
-        Floor::cold(Settings::default(), recovered(OrderState::PartlyFilled, Some("v-old")));
+    let mut floor = Floor::cold(ungrouped(), recovered(OrderState::PartlyFilled, Some("v-old")));
     floor.pass(Duration::from_millis(9_900));
     assert!(floor.cancels().is_empty());
     floor.pass(Duration::from_millis(200));
@@ -180,10 +178,8 @@ fn orders_without_an_agent_are_canceled_by_a_desk_that_is_not_ready_too() {
 
 #[test]
 fn a_position_that_settled_while_the_host_was_down_is_closed() {
-    let mut floor = Floor::cold(
-        Settings::default(),
-        Recovered { orders: vec![], ..recovered(OrderState::Sent, None) },
-    );
+    let mut floor =
+        Floor::cold(ungrouped(), Recovered { orders: vec![], ..recovered(OrderState::Sent, None) });
     floor.apply(Input::Connected);
     let determined = Market {
         status: MarketStatus::Determined,
@@ -205,12 +201,12 @@ fn fills_are_read_from_before_the_oldest_order_that_may_have_traded() {
         let mut recovered = recovered(OrderState::Sent, None);
         recovered.orders[0].intent.ts = ago(order);
         recovered.last_fill = Some(ago(last_fill));
-        let mut floor = Floor::cold(Settings::default(), recovered);
+        let mut floor = Floor::cold(ungrouped(), recovered);
         floor.apply(Input::Connected);
-        let Some(Request::ReadAccount { fills_since }) = floor.out.requests.last() else {
+        let Some(Request::ReadAccount { since }) = floor.out.requests.last() else {
             panic!("not read: {:?}", floor.out.requests)
         };
-        assert_eq!(*fills_since + Duration::from_secs(600), ago(expected));
+        assert_eq!(*since + Duration::from_secs(600), ago(expected));
     }
 }
 

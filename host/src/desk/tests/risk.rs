@@ -333,7 +333,7 @@ fn every_check_denies_with_its_code_and_its_numbers() {
 
 #[test]
 fn a_desk_that_has_not_read_the_account_denies_everything() {
-    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    let mut floor = Floor::cold(ungrouped(), Recovered::default());
     floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
     floor.apply(Input::Market(view(START)));
     let unsubscribed = "NOT_READY: the private channels are not subscribed yet";
@@ -384,7 +384,7 @@ fn what_an_agent_asks_for_to_no_effect_is_not_all_written_down() {
 
 #[test]
 fn exposure_of_all_agents_is_limited() {
-    let limits = Limits { exposure: Dollars::from_dollars(8), ..Limits::default() };
+    let limits = Limits { exposure: Dollars::from_dollars(8), ..ungrouped().limits };
     let mut floor = Floor::with_limits(limits);
     floor.rest(post_only(bid(1, 50, 10)));
     let denial = floor.denied(post_only(bid(2, 50, 7)));
@@ -404,7 +404,7 @@ fn an_order_at_every_limit_passes() {
 
 #[test]
 fn an_order_that_closes_needs_neither_cash_nor_room() {
-    let limits = Limits { exposure: Dollars::from_dollars(11), ..Limits::default() };
+    let limits = Limits { exposure: Dollars::from_dollars(11), ..ungrouped().limits };
     let mut floor = Floor::with_limits(limits);
     let sent = floor.rest(bid(1, 50, 20));
     floor.apply(Input::Fill(filled(&sent, "f1", 20, floor.now)));

@@ -82,6 +82,11 @@ impl Venue for Exchange {
         }
     }
 
+    async fn make_group(&self, _limit: Quantity, _shard: i32) -> Result<Arc<str>, String> {
+        passed(&self.gate).await;
+        Ok("group".into())
+    }
+
     async fn cancel(&self, _request: CancelRequest) -> CancelOutcome {
         self.log.borrow_mut().push(Seen::Canceled);
         passed(&self.gate).await;
@@ -97,12 +102,13 @@ impl Venue for Exchange {
         Err(ReadError { call: "find", reason: "not today".to_owned() })
     }
 
-    async fn account(&self, _fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+    async fn account(&self, _since: Timestamp) -> Result<AccountSnapshot, ReadError> {
         Ok(AccountSnapshot {
             requested_at: self.clock.now(),
             resting: Vec::new(),
             fills: Vec::new(),
             positions: Vec::new(),
+            settlements: Vec::new(),
             balances: on_shard(Dollars::from_dollars(1_000)),
         })
     }

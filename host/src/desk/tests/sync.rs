@@ -15,7 +15,7 @@ fn not_ready(floor: &Floor) -> String {
 
 #[test]
 fn the_account_is_read_at_the_start_every_minute_and_after_a_break() {
-    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    let mut floor = Floor::cold(ungrouped(), Recovered::default());
     floor.apply(Input::Connected);
     assert_eq!(floor.reads(), 1);
     floor.apply(Input::Account(Ok(floor.snapshot())));
@@ -61,7 +61,7 @@ fn a_read_from_before_the_connection_does_not_make_it_ready() {
 
 #[test]
 fn a_read_that_fails_is_not_an_empty_account() {
-    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    let mut floor = Floor::cold(ungrouped(), Recovered::default());
     floor.apply(Input::Connected);
     let error = super::super::ReadError { call: "GET /portfolio/orders", reason: "503".to_owned() };
     floor.apply(Input::Account(Err(error)));
@@ -199,7 +199,7 @@ fn a_read_that_is_asked_for_during_another_one_follows_it() {
 
 #[test]
 fn a_new_journal_takes_over_what_the_exchange_has() {
-    let mut floor = Floor::cold(Settings::default(), Recovered::default());
+    let mut floor = Floor::cold(ungrouped(), Recovered::default());
     floor.apply(Input::Connected);
     floor.apply(drifted(&floor, -4));
     assert_eq!(not_ready(&floor), "");
@@ -228,7 +228,7 @@ fn what_traded_before_the_journal_began_is_not_counted() {
     // The first run, and one that starts soon after it.
     for (runs, since) in [(0, None), (1, Some(START))] {
         let recovered = Recovered { runs, since, ..Recovered::default() };
-        let mut floor = Floor::cold(Settings::default(), recovered);
+        let mut floor = Floor::cold(ungrouped(), recovered);
         floor.apply(Input::Connected);
         floor.now = floor.now + Duration::from_secs(5);
         let mut snapshot = floor.snapshot();
@@ -399,6 +399,67 @@ fn a_market_that_pays_out_closes_the_position() {
     assert_eq!(floor.position(), Quantity::ZERO);
     floor.apply(Input::Market(view_of(paid, MARKET, floor.now)));
     assert!(floor.out.records.is_empty(), "paid once");
+}
+
+#[test]
+fn a_market_that_paid_is_settled_by_the_accounts_word_where_nothing_else_tells() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 40, 10));
+    floor.apply(Input::Fill(filled(&sent, "f1", 10, START)));
+    floor.pass(Duration::from_secs(5));
+    let paid = VenueSettlement { ticker: TICKER.into(), price: Price::ONE };
+    let settlements = vec![paid.clone()];
+    // While the position is listed it is not settled, whatever else is.
+    let positions = vec![held(TICKER, 10)];
+    let listed = AccountSnapshot { settlements: vec![paid], positions, ..floor.snapshot() };
+    floor.apply(Input::Account(Ok(listed)));
+    assert_eq!(floor.position(), contracts(10));
+    let snapshot = AccountSnapshot { settlements, ..floor.snapshot() };
+    floor.apply(Input::Account(Ok(snapshot)));
+    assert_eq!(floor.position(), Quantity::ZERO);
+    assert_eq!(floor.desk.report().realized, Dollars::from_dollars(6));
+    assert!(!floor.differences().contains(&"settlement"));
+}
+
+#[test]
+fn a_payout_that_is_not_what_the_position_was_closed_at_is_told_once() {
+    for (theirs, differs) in [(5_000, false), (5_050, false), (5_100, true), (0, true)] {
+        let mut floor = Floor::open();
+        let sent = floor.rest(bid(1, 40, 10));
+        floor.apply(Input::Fill(filled(&sent, "f1", 10, START)));
+        let status = MarketStatus::Finalized;
+        let settlement = Some(cents(50));
+        let paid = Market { status, settlement, ..market(MARKET, TICKER) };
+        floor.apply(Input::Market(view_of(paid, MARKET, floor.now)));
+        floor.pass(Duration::from_secs(5));
+        let settlement = VenueSettlement { ticker: TICKER.into(), price: Price::from_raw(theirs) };
+        for is_first in [true, false] {
+            let settlements = vec![settlement.clone()];
+            let snapshot = AccountSnapshot { settlements, ..floor.snapshot() };
+            floor.apply(Input::Account(Ok(snapshot)));
+            let told = floor.differences().contains(&"settlement");
+            assert_eq!(told, differs && is_first, "{theirs}");
+        }
+    }
+}
+
+#[test]
+fn a_fee_that_is_not_what_the_formula_gives_is_told_once_for_each_market() {
+    let mut floor = Floor::open();
+    let sent = floor.rest(bid(1, 50, 10));
+    let charged = |id: &str, fee| {
+        let fee = Dollars::from_raw(fee);
+        Input::Fill(VenueFill { fee, ..filled(&sent, id, 1, START) })
+    };
+    // 0.07 × 0.5 × 0.5 for each, and a step of the balance more or less.
+    for (id, fee, told) in
+        [("a", 17_500, false), ("b", 17_400, false), ("c", 35_000, true), ("d", 35_000, false)]
+    {
+        floor.apply(charged(id, fee));
+        let is_it = |record: &Record| matches!(record, Record::Difference(it) if it.kind == "fee");
+        assert_eq!(floor.out.records.iter().any(is_it), told, "{id}");
+    }
+    assert_eq!(floor.desk.report().fees, Dollars::from_raw(17_500 + 17_400 + 2 * 35_000));
 }
 
 #[test]

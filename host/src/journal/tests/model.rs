@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::Floor;
 use crate::desk::record::{
-    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, Halt, Halted,
-    Holding, HoldingCause, HoldingChanged, Intent, OrderEvent, Readiness, RecoveredHolding,
-    RecoveredOrder, Started, UsedOrderIds,
+    AgentChanged, CommandGiven, Decision, Difference, EquityChanged, FillBooked, GroupChanged,
+    Halt, Halted, Holding, HoldingCause, HoldingChanged, Intent, OrderEvent, OrderGroup, Readiness,
+    RecoveredHolding, RecoveredOrder, Started, UsedOrderIds,
 };
 use crate::desk::{Equity, Journal, Record, Recovered};
 use crate::journal::words::Word;
@@ -27,6 +27,7 @@ struct Model {
     holdings: BTreeMap<(Option<AgentId>, Arc<str>), Holding>,
     halts: BTreeMap<Option<AgentId>, Option<Halted>>,
     equities: BTreeMap<Option<AgentId>, Equity>,
+    groups: BTreeMap<(AgentId, i32), OrderGroup>,
     order_ids: BTreeMap<AgentId, BTreeSet<OrderId>>,
 }
 
@@ -79,6 +80,13 @@ impl Model {
             Record::Equity(changed) => {
                 self.equities.insert(changed.agent.clone(), changed.equity);
             }
+            Record::Group(changed) => {
+                let key = (changed.agent.clone(), changed.exchange_index);
+                match &changed.group {
+                    Some(group) => self.groups.insert(key, group.clone()),
+                    None => self.groups.remove(&key),
+                };
+            }
             Record::Command(_) | Record::Agent(_) | Record::Ready(_) | Record::Difference(_) => {}
         }
     }
@@ -111,6 +119,7 @@ impl Model {
                 .into_iter()
                 .filter_map(|(agent, equity)| Some((agent?, equity)))
                 .collect(),
+            groups: self.groups,
             order_ids: self
                 .order_ids
                 .into_iter()
@@ -273,6 +282,15 @@ fn any_other() -> impl Strategy<Value = Record> {
                 let (at_start, best) = (Dollars::from_raw(at_start), Dollars::from_raw(best));
                 let equity = Equity { day: day.into(), at_start, best };
                 Record::Equity(EquityChanged { ts, agent, equity })
+            }
+        ),
+        (any_ts(), any_agent(), 0..3_i32, prop::option::of((".{1,8}", 1..1_000_i64))).prop_map(
+            |(ts, agent, exchange_index, group)| {
+                let group = group.map(|(id, limit)| OrderGroup {
+                    id: id.into(),
+                    limit: Quantity::from_contracts(limit),
+                });
+                Record::Group(GroupChanged { ts, agent, exchange_index, group })
             }
         ),
         (any_ts(), maybe_agent(), ".{0,20}")

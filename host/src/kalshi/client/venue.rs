@@ -3,9 +3,10 @@
 //! What it promises: an outcome other than unknown is proved by the exchange's own words, and an
 //! order or cancel is sent once per call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hotpit_units::Timestamp;
+use hotpit_units::{Quantity, Timestamp};
 
 use super::account::Filter;
 use super::query::encoded;
@@ -19,7 +20,7 @@ use crate::kalshi::http::{Method, Request, Response, Transport, TransportError};
 use crate::kalshi::limits::Bill;
 use crate::kalshi::wire::error::{Refusal, shown};
 use crate::kalshi::wire::order::{BatchAnswer, CreateOrder, OrderCanceled, OrderCreated};
-use crate::model::{ClientOrderId, VenueOrder, VenueOrderId};
+use crate::model::{ClientOrderId, VenueOrder, VenueOrderId, VenueSettlement};
 
 /// How far before an order was placed a search for it begins: our clock may have been ahead of the
 /// exchange's, by as much as it lets a signature be, which Kalshi does not tell. Too little would
@@ -102,6 +103,15 @@ impl<T: Transport> Venue for Client<T> {
         }
     }
 
+    async fn make_group(&self, limit: Quantity, exchange_index: i32) -> Result<Arc<str>, String> {
+        match self.create_order_group(limit, exchange_index).await {
+            Written::Done(id) => Ok(id.into()),
+            Written::Refused { reason, .. }
+            | Written::NotSent { reason }
+            | Written::Unknown { reason } => Err(reason),
+        }
+    }
+
     async fn cancel(&self, request: CancelRequest) -> CancelOutcome {
         let unknown = |reason: String| CancelOutcome::Unknown { reason };
         let bill = Bill::Cancel { shard: request.exchange_index, count: 1 };
@@ -146,7 +156,7 @@ impl<T: Transport> Venue for Client<T> {
         Ok(None)
     }
 
-    async fn account(&self, fills_since: Timestamp) -> Result<AccountSnapshot, ReadError> {
+    async fn account(&self, since: Timestamp) -> Result<AccountSnapshot, ReadError> {
         let requested_at = self.clock.now();
         // In this order: an order that is filled while we read is missing from the orders, and
         // its fill then stands in what is read after them.
@@ -155,13 +165,22 @@ impl<T: Transport> Venue for Client<T> {
             .await
             .map_err(|error| error.of("GET /portfolio/orders"))?;
         let all = Filter::default();
-        let since = Filter { since: Some(fills_since), ..all };
-        let fills = self.fills(&since).await.map_err(|error| error.of("GET /portfolio/fills"))?;
+        let recent = Filter { since: Some(since), ..all };
+        let fills = self.fills(&recent).await.map_err(|error| error.of("GET /portfolio/fills"))?;
         let positions =
             self.positions(&all).await.map_err(|error| error.of("GET /portfolio/positions"))?;
         let balances =
             self.balances(&all).await.map_err(|error| error.of("GET /portfolio/balance"))?;
-        Ok(AccountSnapshot { requested_at, resting, fills, positions, balances })
+        // After the positions: what was paid meanwhile is missing there, and stands here.
+        let settlements = self
+            .settlements(since)
+            .await
+            .map_err(|error| error.of("GET /portfolio/settlements"))?;
+        let settlements = settlements
+            .into_iter()
+            .filter_map(|it| Some(VenueSettlement { ticker: it.ticker, price: it.price? }))
+            .collect();
+        Ok(AccountSnapshot { requested_at, resting, fills, positions, settlements, balances })
     }
 }
 

@@ -401,9 +401,9 @@ impl<P: Publish> Core<P> {
     }
 
     fn group(&mut self, group: &GroupUpdate<'_>) {
-        if group.is_triggered() {
-            tracing::error!(group = %group.order_group_id, "the exchange canceled an order group");
-            self.desk.lost("an order group was canceled by the exchange");
+        if group.is_stopped() {
+            tracing::error!(group = %group.order_group_id, "the exchange stopped an order group");
+            self.desk.report(ToDesk::GroupStopped { id: group.order_group_id.as_ref().into() });
         }
     }
 

@@ -306,8 +306,8 @@ pub struct GroupUpdate<'a> {
 impl GroupUpdate<'_> {
     /// Whether the exchange canceled the orders of the group, and takes no others.
     #[must_use]
-    pub fn is_triggered(&self) -> bool {
-        self.event_type == "triggered"
+    pub fn is_stopped(&self) -> bool {
+        self.event_type == "triggered" || self.event_type == "deleted"
     }
 }
 

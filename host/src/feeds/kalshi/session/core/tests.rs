@@ -143,6 +143,7 @@ impl Bench {
                 ToDesk::Disconnected { .. } => "disconnected",
                 ToDesk::Fill(_) => "fill",
                 ToDesk::Order(_) => "order",
+                ToDesk::GroupStopped { .. } => "group",
                 _ => "other",
             })
             .collect()

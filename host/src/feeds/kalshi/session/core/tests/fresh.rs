@@ -104,11 +104,11 @@ fn statistics_are_published_when_they_change() {
 }
 
 #[test]
-fn a_group_that_the_exchange_canceled_makes_the_desk_read_anew() {
+fn the_desk_is_told_of_a_group_that_the_exchange_stopped() {
     let mut bench = Bench::following(&["A"]);
     bench.told();
     for (event, told) in
-        [("limit_updated", vec![]), ("triggered", vec!["disconnected", "connected"])]
+        [("limit_updated", vec![]), ("triggered", vec!["group"]), ("deleted", vec!["group"])]
     {
         bench.frame(&format!(
             r#"{{"type":"order_group_updates","sid":7,"msg":{{"event_type":"{event}","order_group_id":"g"}}}}"#

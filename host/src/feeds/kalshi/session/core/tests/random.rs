@@ -296,6 +296,7 @@ fn desk(now: Timestamp) -> Desk {
         resting: Vec::new(),
         fills: Vec::new(),
         positions: Vec::new(),
+        settlements: Vec::new(),
         balances: [(0, Dollars::from_dollars(1_000))].into(),
     };
     let up = Input::AgentUp { agent: "a".into(), limits: AgentLimits::default() };
