@@ -202,9 +202,17 @@ async fn the_account_is_read_whole_or_not_at_all() {
         r#"{"market_positions":[{"ticker":"M","position_fp":"-3.50"}],"event_positions":[]}"#,
     );
     fake.json("GET /portfolio/balance", r#"{"balance":100,"balance_dollars":"1.00"}"#);
+    fake.json(
+        "GET /portfolio/settlements",
+        r#"{"settlements":[{"ticker":"P","market_result":"yes","yes_count_fp":"1.00",
+            "no_count_fp":"0.00","revenue":100,"value":100,"fee_cost":"0.01",
+            "settled_time":"2026-11-22T20:44:01Z"}]}"#,
+    );
     let client = with_settings(&fake, Settings::default());
     let account = client.account(Timestamp::from_secs(5)).await.unwrap();
     assert_eq!(account.resting.len(), 1);
+    let paid = VenueSettlement { ticker: "P".into(), price: Price::ONE };
+    assert_eq!(account.settlements, [paid]);
     assert_eq!(account.positions[0].quantity, Quantity::from_raw(-350));
     assert_eq!(account.balances, [(0, Dollars::from_dollars(1))].into());
     assert_eq!(
@@ -214,6 +222,7 @@ async fn the_account_is_read_whole_or_not_at_all() {
             "GET /portfolio/fills?min_ts=5&limit=1000",
             "GET /portfolio/positions?count_filter=position&limit=1000",
             "GET /portfolio/balance",
+            "GET /portfolio/settlements?min_ts=5&limit=1000",
         ]
     );
     fake.clear("GET /portfolio/positions");
