@@ -24,9 +24,7 @@ impl Exchange {
         route: Route,
     ) -> Result<Reduced, ExchangeError> {
         self.advance(now);
-        if self.trading == Trading::ExchangePaused {
-            return Err(ExchangeError::ExchangePaused);
-        }
+        self.check_not_paused()?;
         let found = self.resting(account, order, route)?;
         let all = found.remaining_count;
         let cause = cause_of(found);
@@ -57,9 +55,7 @@ impl Exchange {
         market: Option<MarketKey>,
     ) -> Result<Vec<Reduced>, ExchangeError> {
         self.advance(now);
-        if self.trading == Trading::ExchangePaused {
-            return Err(ExchangeError::ExchangePaused);
-        }
+        self.check_not_paused()?;
         let orders: Vec<Uuid> = self
             .account(account)
             .resting
@@ -225,14 +221,22 @@ impl Exchange {
         if rest.is_zero() {
             order.status = OrderStatus::Executed;
             order.last_update_reason = Some(UpdateReason::Trade);
-        } else if taken.gave_way {
-            self.close_unrested(&mut order, Some(UpdateReason::SelfTradeCancel));
+        } else if taken.stopped.is_some() {
+            self.close_unrested(&mut order, taken.stopped);
         } else {
             let traded = taken.count.is_positive();
             let reason = if traded { UpdateReason::Trade } else { UpdateReason::Amend };
             self.rest(now, &mut order, rest, Some(reason));
         }
         Ok(self.answer(now, order, &taken))
+    }
+
+    /// Cancels get through, and whatever else works when trading alone is paused.
+    pub(super) const fn check_not_paused(&self) -> Result<(), ExchangeError> {
+        match self.trading {
+            Trading::Active | Trading::Paused => Ok(()),
+            Trading::ExchangePaused => Err(ExchangeError::ExchangePaused),
+        }
     }
 
     /// Gives an order its new name, if the amendment has one.

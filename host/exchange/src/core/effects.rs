@@ -41,6 +41,8 @@ pub enum Effect {
         /// When.
         ts: Timestamp,
     },
+    /// An account's order group changed (`order_group_updates`). None for background accounts.
+    OrderGroup(GroupUpdate),
     /// A market or event changed (`market_lifecycle_v2`).
     Lifecycle(Lifecycle),
 }
@@ -57,7 +59,7 @@ pub struct BookDelta {
     /// What the level gained or lost.
     pub delta: Quantity,
     /// Who caused it: whoever sent the command, also when the level is another account's. `None`:
-    /// the exchange itself (expiry, close).
+    /// the exchange itself (expiry, close, an order group).
     pub cause: Option<Cause>,
     /// When.
     pub ts: Timestamp,
@@ -116,6 +118,40 @@ pub struct Fill {
     pub post_position: Quantity,
     /// When.
     pub ts: Timestamp,
+}
+
+/// An order group changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupUpdate {
+    /// Whose.
+    pub account: AccountId,
+    /// The group.
+    pub id: Uuid,
+    /// What happened to it.
+    pub change: GroupChange,
+    /// When.
+    pub ts: Timestamp,
+}
+
+/// What happens to an order group (`event_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupChange {
+    /// It was made.
+    Created {
+        /// Its limit.
+        limit: Quantity,
+    },
+    /// It takes no more orders; those that rested are canceled.
+    Triggered,
+    /// What was matched is forgotten, and it takes orders.
+    Reset,
+    /// It is gone; its orders that rested are canceled.
+    Deleted,
+    /// It has another limit.
+    LimitUpdated {
+        /// The limit.
+        limit: Quantity,
+    },
 }
 
 /// A market or event changed. Kalshi sends none for a market that opens at its open time or

@@ -66,10 +66,17 @@ pub enum ExchangeError {
     /// The order does not rest any more.
     #[error("order is not resting")]
     OrderNotResting,
+    /// The account has no such order group, or not on the shard that was asked.
+    #[error("order group not found")]
+    OrderGroupNotFound,
+    /// The order group takes no orders until it is reset.
+    #[error("order group is triggered")]
+    OrderGroupTriggered,
 }
 
 impl ExchangeError {
-    /// Kalshi's `code`.
+    /// Kalshi's `code`. It publishes none for order groups: here they are its reasons in FIX, in
+    /// lower case.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -89,6 +96,8 @@ impl ExchangeError {
             Self::OrderTickerMismatch => "order_ticker_mismatch",
             Self::OrderSideMismatch => "order_side_mismatch",
             Self::OrderIdMismatch => "order_id_and_client_order_id_mismatch",
+            Self::OrderGroupNotFound => "order_group_not_found",
+            Self::OrderGroupTriggered => "exceeded_order_group_risk_limit",
         }
     }
 
@@ -113,7 +122,9 @@ impl ExchangeError {
             | Self::FillOrKillInsufficientVolume
             | Self::OrderTickerMismatch
             | Self::OrderSideMismatch
-            | Self::OrderIdMismatch => None,
+            | Self::OrderIdMismatch
+            | Self::OrderGroupNotFound
+            | Self::OrderGroupTriggered => None,
         }
     }
 
@@ -121,7 +132,10 @@ impl ExchangeError {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::MarketNotFound(_) | Self::OrderNotFound | Self::OrderNotResting => 404,
+            Self::MarketNotFound(_)
+            | Self::OrderNotFound
+            | Self::OrderNotResting
+            | Self::OrderGroupNotFound => 404,
             Self::DuplicateClientOrderId(_) | Self::FillOrKillInsufficientVolume => 409,
             Self::ExchangePaused => 503,
             Self::TradingPaused
@@ -135,7 +149,8 @@ impl ExchangeError {
             | Self::PostOnlyCross
             | Self::OrderTickerMismatch
             | Self::OrderSideMismatch
-            | Self::OrderIdMismatch => 400,
+            | Self::OrderIdMismatch
+            | Self::OrderGroupTriggered => 400,
         }
     }
 }

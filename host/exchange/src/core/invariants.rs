@@ -37,6 +37,7 @@ impl Exchange {
         }
         for account in &self.accounts {
             self.check_account(account)?;
+            self.check_groups(account)?;
         }
         self.check_money()
     }
@@ -132,6 +133,32 @@ impl Exchange {
             let short = balance.available().raw() < -rounding;
             hold!(!short || self.fees_changed, "{name}: overdrawn by {}", balance.available());
         }
+        Ok(())
+    }
+
+    fn check_groups(&self, account: &Account) -> Result<(), Violation> {
+        let name = account.user_id;
+        let mut known = 0;
+        for (id, group) in &account.groups {
+            let stopped = !group.is_triggered || group.orders.is_empty();
+            hold!(stopped, "{name}: orders of group {id} rest though it is triggered");
+            for order in &group.orders {
+                let fits = self.orders.get(order).is_some_and(|order| {
+                    order.status == OrderStatus::Resting
+                        && (order.account, order.order_group_id) == (account.id, Some(*id))
+                        && order.exchange_index == group.exchange_index
+                });
+                hold!(fits, "{name}: order {order} does not belong in group {id}");
+                known += 1;
+            }
+        }
+        let resting = self.orders.values().filter(|order| {
+            order.account == account.id
+                && order.order_group_id.is_some()
+                && order.status == OrderStatus::Resting
+        });
+        let resting = resting.count();
+        hold!(resting == known, "{name}: {resting} orders of groups rest, its groups know {known}");
         Ok(())
     }
 

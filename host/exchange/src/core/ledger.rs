@@ -11,6 +11,7 @@ use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use super::collateral::Resting;
 use super::effects::Fill;
+use super::groups::OrderGroup;
 use super::ids::{AccountId, MarketKey, Uuid};
 use super::market::{Outcome, Shard};
 
@@ -185,6 +186,7 @@ pub struct Account {
     pub(super) fills: Vec<Fill>,
     pub(super) settlements: Vec<Settlement>,
     pub(super) client_order_ids: HashSet<Arc<str>>,
+    pub(super) groups: BTreeMap<Uuid, OrderGroup>,
     pub(super) fill_count: u64,
 }
 
@@ -201,6 +203,7 @@ impl Account {
             fills: Vec::new(),
             settlements: Vec::new(),
             client_order_ids: HashSet::new(),
+            groups: BTreeMap::new(),
             fill_count: 0,
         }
     }
@@ -237,6 +240,17 @@ impl Account {
     #[must_use]
     pub fn fills(&self) -> &[Fill] {
         &self.fills
+    }
+
+    /// All its order groups, by id.
+    pub fn order_groups(&self) -> impl Iterator<Item = (Uuid, &OrderGroup)> + '_ {
+        self.groups.iter().map(|(id, group)| (*id, group))
+    }
+
+    /// One of its order groups.
+    #[must_use]
+    pub fn order_group(&self, id: Uuid) -> Option<&OrderGroup> {
+        self.groups.get(&id)
     }
 
     /// All its settlements, oldest first. Empty for a background account.

@@ -1,5 +1,7 @@
 //! Creating orders: the checks, the match, the rest.
 
+use std::collections::HashMap;
+
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
 use super::collateral::{Change, Resting, Slot};
@@ -21,8 +23,8 @@ pub(super) struct Taken {
     /// Price of the YES leg times count.
     pub(super) cost: Dollars,
     pub(super) fees: Dollars,
-    /// It met an order of its own account and had to give way.
-    pub(super) gave_way: bool,
+    /// Why no more of it may trade or rest.
+    pub(super) stopped: Option<UpdateReason>,
 }
 
 /// One side of a trade.
@@ -77,7 +79,7 @@ impl Exchange {
         let closable = self.closable(account, new.market, new.side);
         let count = if new.reduce_only { new.count.min(closable) } else { new.count };
         if new.time_in_force == TimeInForce::FillOrKill {
-            self.check_fill_or_kill(account, &new)?;
+            self.check_fill_or_kill(now, account, &new)?;
         }
         if !(new.post_only && crosses) {
             let slot = self.slot(new.price, count);
@@ -94,8 +96,8 @@ impl Exchange {
         if left.is_zero() {
             order.status = OrderStatus::Executed;
             order.last_update_reason = Some(UpdateReason::Trade);
-        } else if taken.gave_way {
-            self.close_unrested(&mut order, Some(UpdateReason::SelfTradeCancel));
+        } else if taken.stopped.is_some() {
+            self.close_unrested(&mut order, taken.stopped);
         } else if new.time_in_force == TimeInForce::GoodTillCanceled {
             let reason = taken.count.is_positive().then_some(UpdateReason::Trade);
             self.rest(now, &mut order, left, reason);
@@ -145,6 +147,9 @@ impl Exchange {
         if new.expiration.is_some_and(|expiration| expiration <= now) {
             return Err(ExchangeError::Expired);
         }
+        if let Some(group) = new.order_group_id {
+            self.check_group(account, market.exchange_index, group)?;
+        }
         Ok(())
     }
 
@@ -185,13 +190,26 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_fill_or_kill(&self, account: AccountId, new: &NewOrder) -> Result<(), ExchangeError> {
+    fn check_fill_or_kill(
+        &self,
+        now: Timestamp,
+        account: AccountId,
+        new: &NewOrder,
+    ) -> Result<(), ExchangeError> {
         let book = &self.market(new.market).book;
         let mut wanted = new.count;
+        let mut traded: HashMap<Uuid, Quantity> = HashMap::new();
         for id in book.matches(new.side, new.price) {
             let Some(resting) = self.orders.get(&id) else { continue };
             if resting.account == account {
                 return Ok(());
+            }
+            if let Some(group) = resting.order_group_id {
+                let traded = traded.entry(group).or_default();
+                if !self.outlasts(now, resting, *traded) {
+                    continue;
+                }
+                *traded += resting.remaining_count;
             }
             wanted -= resting.remaining_count;
             if !wanted.is_positive() {
@@ -273,7 +291,7 @@ impl Exchange {
             self_trade_prevention: new.self_trade_prevention,
             post_only: new.post_only,
             cancel_on_pause: new.cancel_on_pause,
-            order_group_id: new.order_group_id.clone(),
+            order_group_id: new.order_group_id,
             created: now,
             updated: now,
             expiration: new.expiration,
@@ -293,7 +311,7 @@ impl Exchange {
             if resting.account == order.account {
                 match order.self_trade_prevention {
                     SelfTradePrevention::TakerAtCross => {
-                        taken.gave_way = true;
+                        taken.stopped = Some(UpdateReason::SelfTradeCancel);
                         break;
                     }
                     SelfTradePrevention::Maker => {
@@ -309,6 +327,11 @@ impl Exchange {
             taken.fees += self.trade(now, order, id, price, matched);
             taken.count += matched;
             taken.cost += price * matched;
+            let triggered = self.group_of(order).is_some_and(|group| group.is_triggered);
+            if triggered && order.time_in_force != TimeInForce::FillOrKill {
+                taken.stopped = Some(UpdateReason::HaltCancel);
+                break;
+            }
         }
         self.update_reserve(order.account, order.market);
         taken
@@ -348,7 +371,10 @@ impl Exchange {
             maker.status = OrderStatus::Executed;
         }
         self.update_reserve(maker.account, key);
+        let (maker_account, maker_group) = (maker.account, maker.order_group_id);
         self.keep(maker);
+        self.count_matched(now, taker.account, taker.order_group_id, count);
+        self.count_matched(now, maker_account, maker_group, count);
         fee
     }
 
@@ -427,6 +453,9 @@ impl Exchange {
         let slot = Slot { id: order.id, price: order.price, place: order.place, count: left };
         let account = &mut self.accounts[order.account.index()];
         account.resting.entry(order.market).or_default().insert(order.side, slot);
+        if let Some(group) = self.group_of(order) {
+            group.orders.insert(order.id);
+        }
         if let Some(expiration) = order.expiration {
             self.deadlines.insert((expiration, Deadline::Expire(order.id)));
         }
@@ -439,13 +468,6 @@ impl Exchange {
             cause: Some(cause_of(order)),
             ts: now,
         }));
-    }
-
-    /// Cancels what is left of an order that is not in the book.
-    pub(super) fn close_unrested(&self, order: &mut Order, reason: Option<UpdateReason>) {
-        order.status = OrderStatus::Canceled;
-        order.remaining_count = Quantity::ZERO;
-        order.last_update_reason = reason;
     }
 
     /// Keeps the order and answers the request that created or amended it.

@@ -19,10 +19,10 @@
 //! Promises, which [`Exchange::check_invariants`] verifies: a book is never crossed and its
 //! levels are the sums of their orders; positions of a market add up to nothing; cash, $1 for
 //! every contract of open interest and fees add up to what was deposited; nobody spends what he
-//! does not have.
+//! does not have; no order of a triggered group rests.
 //!
-//! Simulated in a simpler way than Kalshi does: order groups and subaccounts are kept and shown
-//! without effect; collateral is netted within a market, never across an event's markets.
+//! Simulated in a simpler way than Kalshi does: all of an account is in its primary subaccount,
+//! number 0; collateral is netted within a market, never across an event's markets.
 
 mod book;
 mod collateral;
@@ -30,6 +30,7 @@ mod commands;
 mod effects;
 mod errors;
 pub mod fees;
+mod groups;
 mod ids;
 mod invariants;
 mod ledger;
@@ -49,8 +50,9 @@ use hotpit_rt::Rng;
 use hotpit_units::{Dollars, Timestamp};
 
 pub use book::{Book, Level};
-pub use effects::{BookDelta, Cause, Effect, Fill, Lifecycle, Trade};
+pub use effects::{BookDelta, Cause, Effect, Fill, GroupChange, GroupUpdate, Lifecycle, Trade};
 pub use errors::{ExchangeError, ListingError};
+pub use groups::OrderGroup;
 pub use ids::{AccountId, MarketKey, ParseUuidError, Uuid};
 pub use invariants::Violation;
 pub use ledger::{Account, AccountKind, Balance, Position, Settlement};

@@ -69,8 +69,8 @@ pub struct NewOrder {
     pub reduce_only: bool,
     /// Cancel it when trading pauses.
     pub cancel_on_pause: bool,
-    /// An order group, kept and shown, without effect.
-    pub order_group_id: Option<Arc<str>>,
+    /// The order group that it is in: of the same account, on the shard of the market.
+    pub order_group_id: Option<Uuid>,
 }
 
 impl NewOrder {
@@ -131,7 +131,8 @@ pub enum UpdateReason {
     ExpiryCancel,
     /// Its market closed.
     CloseCancel,
-    /// Trading paused, or its market was reactivated.
+    /// Trading paused, its market was reactivated, or its order group was triggered or deleted,
+    /// for which Kalshi publishes no reason.
     HaltCancel,
     /// It traded.
     Trade,
@@ -200,8 +201,8 @@ pub struct Order {
     pub post_only: bool,
     /// Cancel it when trading pauses.
     pub cancel_on_pause: bool,
-    /// An order group.
-    pub order_group_id: Option<Arc<str>>,
+    /// The order group that it is in, or was when it was closed.
+    pub order_group_id: Option<Uuid>,
     /// When it was created.
     pub created: Timestamp,
     /// When it last changed.

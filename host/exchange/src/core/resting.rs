@@ -28,7 +28,7 @@ impl Exchange {
     }
 
     /// Takes quantity of an order out of the book, its collateral, and, with the last of it, its
-    /// expiration.
+    /// expiration and its group.
     pub(super) fn shrink(
         &mut self,
         now: Timestamp,
@@ -48,6 +48,11 @@ impl Exchange {
         {
             self.deadlines.remove(&(expiration, Deadline::Expire(order.id)));
         }
+        if order.remaining_count.is_zero()
+            && let Some(group) = self.group_of(order)
+        {
+            group.orders.remove(&order.id);
+        }
         self.update_reserve(order.account, order.market);
         self.effects.push(Effect::Book(BookDelta {
             market: order.market,
@@ -57,6 +62,13 @@ impl Exchange {
             cause,
             ts: now,
         }));
+    }
+
+    /// Cancels what is left of an order that is not in the book.
+    pub(super) fn close_unrested(&self, order: &mut Order, reason: Option<UpdateReason>) {
+        order.status = OrderStatus::Canceled;
+        order.remaining_count = Quantity::ZERO;
+        order.last_update_reason = reason;
     }
 
     /// Cancels all resting orders of a market that the filter lets through.

@@ -127,6 +127,7 @@ fn the_books_move_at_the_rate_that_is_set() {
             | Effect::Order(_)
             | Effect::Position { .. }
             | Effect::Ticker { .. }
+            | Effect::OrderGroup(_)
             | Effect::Lifecycle(_) => false,
         });
         let per_second = changes.count() / 20;

@@ -17,6 +17,8 @@ pub(super) enum Channel {
     UserOrders,
     /// The account's positions.
     MarketPositions,
+    /// The account's order groups.
+    OrderGroupUpdates,
     /// A channel that exists, and on which nothing ever happens here.
     Silent(&'static str),
 }
@@ -32,9 +34,9 @@ impl Channel {
             "fill" => Self::Fill,
             "user_orders" => Self::UserOrders,
             "market_positions" => Self::MarketPositions,
+            "order_group_updates" => Self::OrderGroupUpdates,
             "multivariate_market_lifecycle" => Self::Silent("multivariate_market_lifecycle"),
             "communications" => Self::Silent("communications"),
-            "order_group_updates" => Self::Silent("order_group_updates"),
             "cfbenchmarks_value" => Self::Silent("cfbenchmarks_value"),
             "cfbenchmarks_value_5hz" => Self::Silent("cfbenchmarks_value_5hz"),
             "pyth_value" => Self::Silent("pyth_value"),
@@ -52,6 +54,7 @@ impl Channel {
             Self::Fill => "fill",
             Self::UserOrders => "user_orders",
             Self::MarketPositions => "market_positions",
+            Self::OrderGroupUpdates => "order_group_updates",
             Self::Silent(name) => name,
         }
     }
@@ -60,7 +63,11 @@ impl Channel {
     /// seen.
     pub(super) const fn is_sequenced(self) -> bool {
         match self {
-            Self::OrderbookDelta | Self::Trade | Self::MarketLifecycle | Self::Silent(_) => true,
+            Self::OrderbookDelta
+            | Self::Trade
+            | Self::MarketLifecycle
+            | Self::OrderGroupUpdates
+            | Self::Silent(_) => true,
             Self::Ticker | Self::Fill | Self::UserOrders | Self::MarketPositions => false,
         }
     }
@@ -74,7 +81,7 @@ impl Channel {
             | Self::Fill
             | Self::UserOrders
             | Self::MarketPositions => true,
-            Self::MarketLifecycle | Self::Silent(_) => false,
+            Self::MarketLifecycle | Self::OrderGroupUpdates | Self::Silent(_) => false,
         }
     }
 }
@@ -139,6 +146,7 @@ mod tests {
             "fill",
             "user_orders",
             "market_positions",
+            "order_group_updates",
             "communications",
             "pyth_value",
         ];

@@ -169,6 +169,7 @@ impl Request<'_, '_> {
             | Channel::Fill
             | Channel::UserOrders
             | Channel::MarketPositions
+            | Channel::OrderGroupUpdates
             | Channel::Silent(_) => {}
         }
     }

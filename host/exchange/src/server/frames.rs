@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::core::{
-    BookDelta, Exchange, Fill, Level, Lifecycle, Market, Order, Position, Ticker, Trade,
+    BookDelta, Exchange, Fill, GroupChange, GroupUpdate, Level, Lifecycle, Market, Order, Position,
+    Ticker, Trade,
 };
 
 /// Text of a frame's `msg`, shared.
@@ -255,7 +256,7 @@ pub(super) fn user_order(exchange: &Exchange, order: &Order) -> Body {
         "subaccount_number": 0,
     });
     if let Some(group) = &order.order_group_id {
-        body["order_group_id"] = json!(group);
+        body["order_group_id"] = json!(group.to_string());
     }
     if let Some(expiration) = order.expiration {
         body["expiration_time"] = json!(rfc3339(expiration));
@@ -282,6 +283,26 @@ pub(super) fn market_position(user_id: &str, market: &Market, position: &Positio
     })
     .to_string()
     .into()
+}
+
+/// `order_group_updates`.
+pub(super) fn order_group(update: &GroupUpdate) -> Body {
+    let (event_type, limit) = match update.change {
+        GroupChange::Created { limit } => ("created", Some(limit)),
+        GroupChange::Triggered => ("triggered", None),
+        GroupChange::Reset => ("reset", None),
+        GroupChange::Deleted => ("deleted", None),
+        GroupChange::LimitUpdated { limit } => ("limit_updated", Some(limit)),
+    };
+    let mut body = json!({
+        "event_type": event_type,
+        "order_group_id": update.id.to_string(),
+        "ts_ms": update.ts.as_millis(),
+    });
+    if let Some(limit) = limit {
+        body["contracts_limit_fp"] = json!(limit);
+    }
+    body.to_string().into()
 }
 
 /// The type and the body of a frame of `market_lifecycle_v2`.

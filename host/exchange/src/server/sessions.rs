@@ -330,6 +330,13 @@ impl Sessions {
                 let target = (Channel::MarketPositions, *account, *market);
                 self.publish_private(target, "market_position", exchange, body, exit);
             }
+            Effect::OrderGroup(update) => {
+                let body = frames::order_group(update);
+                let (channel, kind) = (Channel::OrderGroupUpdates, "order_group_updates");
+                let draft = Draft { channel, kind, market: None, body: &body, id: None };
+                let own = self.sessions.values_mut().filter(|s| s.account == update.account);
+                own.for_each(|session| session.send(&draft, exit));
+            }
             Effect::Lifecycle(change) => {
                 let (kind, body) = frames::lifecycle(exchange, change);
                 let channel = Channel::MarketLifecycle;

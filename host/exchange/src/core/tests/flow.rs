@@ -110,11 +110,14 @@ proptest! {
 /// fractions of contracts, every command there is.
 #[derive(Debug, Clone)]
 enum Poor {
-    Create(Plain, bool),
+    Create { plain: Plain, expires: bool, grouped: bool },
     Amend { number: usize, price: u32, count: i64 },
     Decrease { number: usize, by: i64 },
     Cancel(usize),
     CancelAll(usize),
+    Reset(usize),
+    Trigger(usize),
+    Limit { account: usize, limit: i64 },
     Wait(u64),
     Pause(bool),
 }
@@ -122,12 +125,17 @@ enum Poor {
 fn poor() -> impl Strategy<Value = Poor> {
     let number = || 0_usize..40;
     prop_oneof![
-        8 => (plain(), any::<bool>()).prop_map(|(order, expires)| Poor::Create(order, expires)),
+        8 => (plain(), any::<bool>(), any::<bool>())
+            .prop_map(|(plain, expires, grouped)| Poor::Create { plain, expires, grouped }),
         3 => (number(), 0_u32..1_001, 1_i64..600)
             .prop_map(|(number, price, count)| Poor::Amend { number, price: price * 10, count }),
         1 => (number(), 1_i64..300).prop_map(|(number, by)| Poor::Decrease { number, by }),
         1 => number().prop_map(Poor::Cancel),
         1 => (0_usize..4).prop_map(Poor::CancelAll),
+        1 => (0_usize..4).prop_map(Poor::Reset),
+        1 => (0_usize..4).prop_map(Poor::Trigger),
+        1 => (0_usize..4, 100_i64..600)
+            .prop_map(|(account, limit)| Poor::Limit { account, limit }),
         1 => (1_u64..100).prop_map(Poor::Wait),
         1 => any::<bool>().prop_map(Poor::Pause),
     ]
@@ -143,20 +151,22 @@ fn fee_type() -> impl Strategy<Value = FeeType> {
 
 fn run_poor(
     floor: &mut Floor,
-    accounts: &[AccountId],
+    accounts: &[(AccountId, Uuid)],
     orders: &mut Vec<(usize, Uuid)>,
     step: Poor,
 ) {
     let (now, market) = (floor.now, floor.market);
     let exchange = &mut floor.exchange;
-    let order_at = |number: usize| orders.get(number).map(|(owner, id)| (accounts[*owner], *id));
+    let order_at = |number: usize| orders.get(number).map(|(owner, id)| (accounts[*owner].0, *id));
     // Most of these are refused now and then: what counts is what holds afterwards.
     match step {
-        Poor::Create(plain, expires) => {
+        Poor::Create { plain, expires, grouped } => {
+            let (account, group) = accounts[plain.account];
             let expiration = (expires && plain.time_in_force == TimeInForce::GoodTillCanceled)
                 .then(|| now + std::time::Duration::from_secs(50));
-            let order = NewOrder { expiration, ..new_order(market, &plain) };
-            let created = exchange.create_order(now, accounts[plain.account], order);
+            let order_group_id = grouped.then_some(group);
+            let order = NewOrder { expiration, order_group_id, ..new_order(market, &plain) };
+            let created = exchange.create_order(now, account, order);
             orders.extend(created.ok().map(|created| (plain.account, created.order_id)));
         }
         Poor::Amend { number, price, count } => {
@@ -183,7 +193,19 @@ fn run_poor(
             let _ = exchange.cancel_order(now, account, id, Route::Shard(SHARD));
         }
         Poor::CancelAll(account) => {
-            exchange.cancel_all(now, accounts[account], None).unwrap();
+            exchange.cancel_all(now, accounts[account].0, None).unwrap();
+        }
+        Poor::Reset(account) => {
+            let (account, group) = accounts[account];
+            exchange.reset_order_group(now, account, SHARD, group).unwrap();
+        }
+        Poor::Trigger(account) => {
+            let (account, group) = accounts[account];
+            exchange.trigger_order_group(now, account, SHARD, group).unwrap();
+        }
+        Poor::Limit { account, limit } => {
+            let ((account, group), limit) = (accounts[account], Quantity::from_raw(limit));
+            exchange.set_order_group_limit(now, account, SHARD, group, limit).unwrap();
         }
         Poor::Wait(secs) => {
             floor.now = now + std::time::Duration::from_secs(secs);
@@ -215,7 +237,10 @@ proptest! {
                 step: Price::from_raw(10),
             }],
         }).unwrap();
-        let accounts = [5, 5, 8, 20].map(|dollars| floor.member(dollars));
+        let accounts = [5, 5, 8, 20].map(|dollars| {
+            let account = floor.member(dollars);
+            (account, floor.group(account, 4))
+        });
         let mut orders = Vec::new();
         let mut replayed = Replayed::default();
         for step in steps {
@@ -233,7 +258,7 @@ proptest! {
         prop_assert!(holds.is_ok(), "{:?}", holds);
         replayed.apply(&floor.exchange.take_effects());
         prop_assert_eq!(replayed, Replayed::default());
-        for account in accounts {
+        for (account, _) in accounts {
             prop_assert!(floor.balance(account).reserved.is_zero());
         }
     }

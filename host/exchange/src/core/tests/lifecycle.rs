@@ -225,13 +225,16 @@ fn a_background_account_trades_and_leaves_nothing_behind() {
     let maker = floor.exchange.open_account(AccountKind::Background);
     floor.exchange.deposit(maker, SHARD, Dollars::from_dollars(100));
     let member = floor.member(100);
-    let resting = floor.ask(maker, 50, 1);
-    floor.exchange.take_effects();
+    let (now, limit) = (floor.now, contracts(1));
+    let group = floor.exchange.create_order_group(now, maker, SHARD, limit).unwrap();
+    let order = NewOrder { order_group_id: Some(group), ..floor.order(Side::Ask, 50, 1) };
+    let resting = floor.send(maker, order).unwrap();
     floor.bid(member, 50, 1);
     let private = floor.exchange.take_effects().into_iter().filter_map(|effect| match effect {
         Effect::Fill(fill) => Some(fill.account),
         Effect::Order(order) => Some(order.account),
         Effect::Position { account, .. } => Some(account),
+        Effect::OrderGroup(update) => Some(update.account),
         Effect::Book(_) | Effect::Trade(_) | Effect::Ticker { .. } | Effect::Lifecycle(_) => None,
     });
     assert!(private.into_iter().all(|account| account == member));

@@ -1,6 +1,7 @@
 //! The exchange as a whole: a floor with one market and a few members.
 
 mod flow;
+mod groups;
 mod lifecycle;
 mod orders;
 mod reference;

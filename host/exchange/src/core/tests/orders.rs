@@ -329,7 +329,7 @@ fn effects_come_in_the_order_in_which_things_happened() {
                 assert_eq!(ticker.tape.volume, contracts(1));
                 format!("ticker {}", ticker.bid.unwrap().price)
             }
-            Effect::Lifecycle(lifecycle) => panic!("{lifecycle:?}"),
+            other @ (Effect::OrderGroup(_) | Effect::Lifecycle(_)) => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(

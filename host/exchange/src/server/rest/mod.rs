@@ -2,6 +2,7 @@
 
 mod account;
 mod catalog;
+mod groups;
 mod market;
 mod orders;
 mod portfolio;
@@ -15,7 +16,7 @@ use axum::http::header::{CONTENT_TYPE, DATE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use hotpit_units::Timestamp;
 
 use super::auth::KEY_HEADER;
@@ -78,6 +79,12 @@ pub(super) fn router(app: &App) -> Router<App> {
         .route(&at("/portfolio/events/orders/{id}"), delete(orders::cancel))
         .route(&at("/portfolio/events/orders/{id}/amend"), post(orders::amend))
         .route(&at("/portfolio/events/orders/{id}/decrease"), post(orders::decrease))
+        .route(&at("/portfolio/order_groups"), get(groups::list))
+        .route(&at("/portfolio/order_groups/create"), post(groups::create))
+        .route(&at("/portfolio/order_groups/{id}"), get(groups::one).delete(groups::remove))
+        .route(&at("/portfolio/order_groups/{id}/reset"), put(groups::reset))
+        .route(&at("/portfolio/order_groups/{id}/trigger"), put(groups::trigger))
+        .route(&at("/portfolio/order_groups/{id}/limit"), put(groups::set_limit))
         .route(&at("/portfolio/intra_exchange_instance_transfer"), post(account::transfer))
         .layer(from_fn_with_state(app.clone(), member));
     public.merge(private)

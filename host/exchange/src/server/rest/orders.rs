@@ -282,7 +282,7 @@ fn place(floor: &mut Floor, key: &str, request: CreateOrder) -> Answer<Created> 
         post_only: request.post_only.unwrap_or(false),
         reduce_only: request.reduce_only.unwrap_or(false),
         cancel_on_pause: request.cancel_order_on_pause.unwrap_or(false),
-        order_group_id: request.order_group_id.filter(|id| !id.is_empty()).map(Arc::from),
+        order_group_id: order_group_id(request.order_group_id)?,
     };
     let now = floor.now();
     Ok(floor.exchange.create_order(now, account, order)?)
@@ -323,11 +323,11 @@ fn batch_cost(batch: &Batch, cost: u64) -> u64 {
     u64::try_from(batch.orders.len()).unwrap_or(u64::MAX).saturating_mul(cost)
 }
 
-fn account(floor: &Floor, key: &str) -> Answer<AccountId> {
+pub(super) fn account(floor: &Floor, key: &str) -> Answer<AccountId> {
     floor.account(key).ok_or_else(ApiError::unavailable)
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     serde_json::from_slice(body).map_err(|error| ApiError::bad_request(&error.to_string()))
 }
 
@@ -335,7 +335,7 @@ fn read_value<T: DeserializeOwned>(value: Value) -> Answer<T> {
     serde_json::from_value(value).map_err(|error| ApiError::bad_request(&error.to_string()))
 }
 
-fn amount<T: FromStr>(text: &str, name: &str) -> Answer<T>
+pub(super) fn amount<T: FromStr>(text: &str, name: &str) -> Answer<T>
 where
     T::Err: std::fmt::Display,
 {
@@ -350,11 +350,16 @@ fn client_order_id(name: Option<String>) -> Answer<Option<Arc<str>>> {
     Ok(name.map(Arc::from))
 }
 
+fn order_group_id(id: Option<String>) -> Answer<Option<Uuid>> {
+    let id = id.filter(|id| !id.is_empty()).map(|id| id.parse());
+    id.transpose().map_err(|_| ExchangeError::OrderGroupNotFound.into())
+}
+
 fn order_id(text: &str) -> Answer<Uuid> {
     text.parse().map_err(|_| ExchangeError::OrderNotFound.into())
 }
 
-fn shard(number: i64) -> Answer<Shard> {
+pub(super) fn shard(number: i64) -> Answer<Shard> {
     Shard::try_from(number).map_err(|_| ApiError::bad_query("exchange_index is out of range"))
 }
 

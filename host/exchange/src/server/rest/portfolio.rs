@@ -228,7 +228,7 @@ pub(super) async fn settlements(
 }
 
 /// Asks the floor something about the account of a key.
-async fn ask(
+pub(super) async fn ask(
     app: &App,
     key: String,
     question: impl FnOnce(&mut Floor, AccountId) -> Answer<Value> + Send + 'static,
@@ -363,7 +363,7 @@ pub(in crate::server) fn order_json(exchange: &Exchange, order: &Order) -> Value
         "created_time": rfc3339(order.created),
         "last_update_time": rfc3339(order.updated),
         "self_trade_prevention_type": order.self_trade_prevention.as_str(),
-        "order_group_id": order.order_group_id,
+        "order_group_id": order.order_group_id.map(|id| id.to_string()),
         "cancel_order_on_pause": order.cancel_on_pause,
         "subaccount_number": 0,
         "exchange_index": order.exchange_index,
