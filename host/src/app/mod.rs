@@ -10,6 +10,7 @@
 //! End: agents first (they save their states and decide no more), then the desk (it cancels what
 //! works and waits for the exchange to say so, which the feeds still bring in), then the rest.
 
+mod archived;
 mod check;
 mod desk;
 mod floor;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 
+use self::archived::Archived;
 pub use self::check::{check, check_with_options};
 use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
@@ -41,10 +43,11 @@ pub use self::replay::{Replayed, replay};
 use self::source::HostSource;
 use self::tape::Tape;
 use crate::agents::{Agents, Resources};
-use crate::bus::{Bus, BusState};
+use crate::bus::redis::Archive;
+use crate::bus::{Bus, BusState, Kind};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
-use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Report, ToDesk};
+use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Journal, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
 use crate::feeds::kalshi::wire::Channel;
 use crate::feeds::kalshi::{Feed, FeedStats, Links, Network};
@@ -120,6 +123,7 @@ pub struct Host {
     end_watch: oneshot::Sender<()>,
     background: Vec<AbortHandle>,
     bus: Arc<Bus>,
+    archive: Option<Archive>,
     upkeep: Upkeep,
     server: Server,
 }
@@ -172,10 +176,11 @@ impl Host {
         let publish = tape.before(&bus);
         let noted: Arc<dyn Publish> = Arc::clone(&publish) as _;
         let espn = espn(&config, &account, &streams, noted, &cache, wanted.clone(), entropy)?;
+        let (archive, journal) = archive(&config, store, &streams, clock)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
             recovered,
-            journal: Box::new(store),
+            journal,
             inbox,
             client: account.client.over(account.transport()?),
             sends_orders,
@@ -252,6 +257,7 @@ impl Host {
             feed: stats,
             streams,
             bus: Arc::clone(&bus),
+            archive: archive.as_ref().map(Archive::dropped),
             recording: tape.progress(),
             leagues,
         });
@@ -267,6 +273,7 @@ impl Host {
             end_watch,
             background,
             bus,
+            archive,
             upkeep,
             server,
         })
@@ -307,6 +314,9 @@ impl Host {
             task.abort();
         }
         self.bus.close().await;
+        if let Some(mut archive) = self.archive {
+            archive.close().await;
+        }
         self.server.stop().await;
         let upkeep = self.upkeep;
         if tokio::task::spawn_blocking(move || upkeep.stop()).await.is_err() {
@@ -315,6 +325,20 @@ impl Host {
         let report = report.context("the desk did not end in order")?;
         Ok(self.source.with_report(report))
     }
+}
+
+/// The journal, and the archive beside it where there is a Redis for it.
+fn archive(
+    config: &Config,
+    store: Store,
+    streams: &Streams,
+    clock: Clock,
+) -> anyhow::Result<(Option<Archive>, Box<dyn Journal + Send>)> {
+    if config.bus.kind == Kind::Embedded || config.bus.archive_entries_max == 0 {
+        return Ok((None, Box::new(store)));
+    }
+    let (archive, sender) = Archive::start(&config.bus, streams, clock).context("bus.url")?;
+    Ok((Some(archive), Box::new(Archived { journal: store, archive: sender })))
 }
 
 /// Our account at the exchange: one set of limits and signatures, over connections of each

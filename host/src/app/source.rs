@@ -33,6 +33,8 @@ pub(super) struct HostSource {
     pub(super) feed: Arc<FeedStats>,
     pub(super) streams: Arc<Streams>,
     pub(super) bus: Arc<Bus>,
+    /// What the archive had no room for, if there is one.
+    pub(super) archive: Option<Arc<AtomicU64>>,
     /// How the recording of the run is getting on, if there is one.
     pub(super) recording: Option<watch::Receiver<Progress>>,
     /// How the scoreboards are read.
@@ -109,6 +111,7 @@ impl HostSource {
         let feed = self.feed.report();
         let bus = self.bus.stats();
         let unrecorded = self.recording.as_ref().map_or(0, |progress| progress.borrow().lost);
+        let unarchived = self.archive.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
         let count = |name: &str, help: &str, reason: &str, value: u64| Counter {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -137,6 +140,7 @@ impl HostSource {
             count(dropped.0, dropped.1, "redis_missed", bus.subscriber.missed),
             count(dropped.0, dropped.1, "redis_unreadable", bus.subscriber.unreadable),
             count(dropped.0, dropped.1, "recorder_behind", unrecorded),
+            count(dropped.0, dropped.1, "archive_behind", unarchived),
         ]
     }
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub key_expiry_secs: u64,
     /// How long Redis may take for an answer, in milliseconds.
     pub timeout_ms: u64,
+    /// How many entries the stream of what happens at the desk keeps, about. 0: there is none.
+    pub archive_entries_max: usize,
 }
 
 impl Default for Settings {
@@ -62,6 +64,7 @@ impl Default for Settings {
             heartbeat_ms: 1_000,
             key_expiry_secs: 600,
             timeout_ms: 2_000,
+            archive_entries_max: 100_000,
         }
     }
 }
@@ -112,6 +115,7 @@ impl fmt::Debug for Settings {
             heartbeat_ms,
             key_expiry_secs,
             timeout_ms,
+            archive_entries_max,
         } = self;
         f.debug_struct("Settings")
             .field("kind", kind)
@@ -122,6 +126,7 @@ impl fmt::Debug for Settings {
             .field("heartbeat_ms", heartbeat_ms)
             .field("key_expiry_secs", key_expiry_secs)
             .field("timeout_ms", timeout_ms)
+            .field("archive_entries_max", archive_entries_max)
             .finish_non_exhaustive()
     }
 }

@@ -28,8 +28,6 @@ async fn an_agent_that_trades_too_much_is_stopped_by_the_exchange_until_it_is_re
     let groups = "SELECT count(*) FROM order_groups";
     assert_eq!(floor.ask_journal(groups), 0);
     floor.text_of(&["resume", "--agent", "market-maker"]).await;
-    floor
-        .until_so("it has a new group", async || floor.ask_journal(groups) == 1)
-        .await;
+    floor.until_so("it has a new group", async || floor.ask_journal(groups) == 1).await;
     floor.compare(&program.stop()).await;
 }

@@ -13,10 +13,13 @@
 //!   them, drops what is older than each, and applies the rest. After a gap it says
 //!   [`Stale`](crate::bus::Stale) and does the same again.
 //!
+//! What happens at the desk does not go over the bus; the [`Archive`] shows it to other programs.
+//!
 //! One publisher at a time: a later one takes over, and what an earlier one still says is
 //! ignored. Redis is no ledger: nothing here is needed after a restart.
 
 mod address;
+mod archive;
 mod connect;
 mod envelope;
 mod inflow;
@@ -29,6 +32,7 @@ mod subscriber;
 mod tests;
 
 pub use address::{Address, AddressError};
+pub use archive::{ARCHIVE_GROUP, ARCHIVE_KEY, Archive, ArchiveSender};
 pub use publisher::{Publisher, PublisherStats};
 pub use subscriber::{Subscriber, SubscriberStats};
 
