@@ -16,7 +16,7 @@ use std::time::Duration;
 use hotpit::bus::redis::{
     ARCHIVE_GROUP, ARCHIVE_KEY, Archive, PUBLISHER_KEY, Publisher, Subscriber,
 };
-use hotpit::bus::{Bus, BusState, Delta, Kind, Message, Settings, Sink, Snapshot, Stale};
+use hotpit::bus::{Bus, BusState, Delta, Kind, Message, Settings, Sink, Snapshot, Stale, Way};
 use hotpit::cache::Cache;
 use hotpit::feeds::Publish;
 use hotpit::model::{
@@ -221,8 +221,15 @@ async fn a_bus_of_either_kind_delivers_what_a_feed_publishes() {
         let settings = Settings { kind, ..settings(&server) };
         let listener = Arc::<Listener>::default();
         let sink = Arc::clone(&listener) as Arc<dyn Sink>;
-        let bus =
-            Bus::start(&settings, sink, &streams(), Clock::system(), &Entropy::seeded(3)).unwrap();
+        let bus = Bus::start(
+            &settings,
+            Way::Both,
+            sink,
+            &streams(),
+            Clock::system(),
+            &Entropy::seeded(3),
+        )
+        .unwrap();
         live(bus.state()).await;
         bus.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
         bus.publish(delta("KX-1", Side::Bid, 41, 1), Timestamp::EPOCH);

@@ -1,10 +1,8 @@
 //! [`Floor`]: where messages come out of the bus, and where the desk looks and tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use tokio::sync::watch;
 
 use crate::agents::Router;
 use crate::bus::{Message, Sink};
@@ -12,9 +10,8 @@ use crate::cache::Cache;
 use crate::desk::MarketView;
 use crate::desk::{Notify, Views};
 use crate::feeds::Wanted;
-use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::Links;
-use crate::model::{Account, AgentId, GameStatus, League, MarketId, Notice, Subscription};
+use crate::model::{Account, AgentId, GameStatus, MarketId, Notice, Subscription};
 use crate::units::Timestamp;
 
 /// Cache and agents, as the bus and the desk see them.
@@ -25,8 +22,6 @@ pub(super) struct Floor {
     pub(super) wanted: Wanted,
     pub(super) links: Arc<Links>,
     pub(super) events: Arc<AtomicU64>,
-    /// How the scoreboards are read; set when that begins.
-    pub(super) leagues: Arc<OnceLock<watch::Receiver<BTreeMap<League, LeagueStatus>>>>,
 }
 
 impl Floor {
@@ -39,9 +34,7 @@ impl Floor {
         if state.status == GameStatus::Unknown {
             return None;
         }
-        let leagues = self.leagues.get()?.borrow();
-        let read = leagues.get(&info.league).and_then(|status| status.read);
-        Some(read.unwrap_or(Timestamp::EPOCH).max(state.ts))
+        Some(self.cache.board_read(&info.league).unwrap_or(Timestamp::EPOCH).max(state.ts))
     }
 }
 

@@ -10,6 +10,7 @@
 //! End: agents first (they save their states and decide no more), then the desk (it cancels what
 //! works and waits for the exchange to say so, which the feeds still bring in), then the rest.
 
+mod account;
 mod archived;
 mod check;
 mod desk;
@@ -33,30 +34,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 
+use self::account::{Account, espn, learn_of_maintenance, tell_of_exchange};
 use self::archived::Archived;
 pub use self::check::{check, check_with_options};
 use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
-use self::games::{GameMilestones, league_names};
+use self::games::league_names;
 pub use self::record::{RecordOptions, markets_of_agents, record};
 pub use self::replay::{Replayed, replay};
 use self::source::HostSource;
 use self::tape::Tape;
 use crate::agents::{Agents, Resources};
 use crate::bus::redis::Archive;
-use crate::bus::{Bus, BusState, Kind};
+use crate::bus::{Bus, BusState, Kind, Way};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
-use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Journal, Report, ToDesk};
-use crate::feeds::espn::{Espn, HttpFetch};
+use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Report, ToDesk};
 use crate::feeds::kalshi::wire::Channel;
 use crate::feeds::kalshi::{Feed, FeedStats, Links, Network};
 use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
-use crate::kalshi::{self, Client, HttpTransport, Signer};
+use crate::kalshi::{Client, HttpTransport};
 use crate::ops::live::{self, Screen};
 use crate::ops::{Bound, Server, Source, Status};
-use crate::streams::{Calendar, Streams, Window};
+use crate::streams::Streams;
 
 /// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
 const BROKEN_CAPACITY: usize = 4;
@@ -66,12 +67,6 @@ const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the watch may take to cancel the orders of a desk that did not end in order.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(45);
-
-/// How often the exchange is asked how it stands.
-const EXCHANGE_EVERY: Duration = Duration::from_secs(10);
-
-/// How often the exchange is asked for its maintenance.
-const SCHEDULE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The variable with the password of Redis, where its address has none.
 const REDIS_PASSWORD: &str = "HOTPIT_REDIS_PASSWORD";
@@ -167,10 +162,9 @@ impl Host {
             wanted: wanted.clone(),
             links: Arc::new(Links::default()),
             events: Arc::new(AtomicU64::new(0)),
-            leagues: Arc::default(),
         };
         let sink = Arc::new(floor.clone());
-        let bus = Arc::new(Bus::start(&config.bus, sink, &streams, clock, &entropy)?);
+        let bus = Arc::new(Bus::start(&config.bus, Way::Both, sink, &streams, clock, &entropy)?);
 
         let tape = Tape::start(&config, &account, clock)?;
         let publish = tape.before(&bus);
@@ -225,7 +219,6 @@ impl Host {
             let _ = stopped.await;
         }));
         let leagues = espn.status();
-        floor.leagues.get_or_init(|| leagues.clone());
         let client = Arc::clone(&account.client);
         let background = vec![
             watch_books.abort_handle(),
@@ -341,84 +334,6 @@ fn archive(
     Ok((Some(archive), Box::new(Archived { journal: store, archive: sender })))
 }
 
-/// Our account at the exchange: one set of limits and signatures, over connections of each
-/// thread that asks.
-struct Account {
-    client: Arc<Client<HttpTransport>>,
-    connect_timeout: Duration,
-    rest_url: String,
-}
-
-impl Account {
-    fn new(
-        config: &Config,
-        credentials: Option<&Credentials>,
-        streams: &Streams,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> anyhow::Result<Self> {
-        let settings = config.kalshi_settings();
-        let credentials = credentials
-            .map(|credentials| {
-                let signer = Signer::from_pem(credentials.private_key.expose())?;
-                kalshi::Credentials::new(&credentials.key_id, signer)
-            })
-            .transpose()
-            .context("the API key cannot be used")?;
-        let (connect_timeout, rest_url) = (settings.connect_timeout(), settings.rest_url.clone());
-        let transport = HttpTransport::new(&rest_url, connect_timeout)?;
-        let stream = streams.open("kalshi rest", settings.policy());
-        let client = Client::new(transport, credentials, settings, stream, clock, entropy);
-        let client = Arc::new(client);
-        Ok(Self { client, connect_timeout, rest_url })
-    }
-
-    /// Connections of their own, for a thread that must not wait for another.
-    fn transport(&self) -> anyhow::Result<HttpTransport> {
-        Ok(HttpTransport::new(&self.rest_url, self.connect_timeout)?)
-    }
-}
-
-fn espn(
-    config: &Config,
-    account: &Account,
-    streams: &Arc<Streams>,
-    publish: Arc<dyn Publish>,
-    cache: &Arc<Cache>,
-    wanted: Wanted,
-    entropy: Entropy,
-) -> anyhow::Result<Espn<HttpFetch, GameMilestones>> {
-    let clock = account.client.clock();
-    let settings = config.feeds.espn.clone();
-    let fetch = HttpFetch::new(&settings.url, Duration::from_millis(settings.timeout_ms))?;
-    let milestones = GameMilestones { client: Arc::clone(&account.client), clock };
-    Ok(Espn::new(
-        settings,
-        fetch,
-        milestones,
-        publish,
-        Arc::clone(cache),
-        wanted,
-        Arc::clone(streams),
-        clock,
-        entropy,
-    ))
-}
-
-/// Keeps the calendar as the exchange announces it.
-async fn learn_of_maintenance(client: Arc<Client<HttpTransport>>, calendar: Arc<Calendar>) {
-    loop {
-        match client.maintenance().await {
-            Ok(windows) => {
-                let windows = windows.into_iter().map(|(start, end)| Window { start, end });
-                calendar.announce(windows.collect());
-            }
-            Err(error) => warn!(%error, "the exchange's schedule could not be read"),
-        }
-        tokio::time::sleep(SCHEDULE_EVERY).await;
-    }
-}
-
 /// Watches the desk from a thread of its own; tells when it has stalled and its orders are canceled.
 fn watch_desk(
     desk: DeskSender,
@@ -436,35 +351,6 @@ fn watch_desk(
     };
     hotpit_rt::dedicated("watchdog", watch).context("no thread for the watchdog")?;
     Ok(stalled)
-}
-
-/// Tells the desk how the exchange itself stands: whether it takes orders, and how far its clock
-/// is from ours. While it cannot be asked, its last word on orders holds.
-async fn tell_of_exchange(
-    client: Arc<Client<HttpTransport>>,
-    streams: Arc<Streams>,
-    desk: DeskSender,
-) {
-    let mut state = ExchangeState::default();
-    loop {
-        if let Ok(status) = client.exchange_status().await {
-            state.paused = match (status.exchange_active, status.trading_active) {
-                (true, true) => None,
-                (true, false) => Some("the exchange has paused trading".to_owned()),
-                (false, _) => Some("the exchange is closed".to_owned()),
-            };
-        }
-        // By whoever heard of it last.
-        let known = streams
-            .reports()
-            .into_iter()
-            .filter(|stream| stream.name.starts_with("kalshi") && stream.skew_ms.is_some());
-        state.skew_ms = known.max_by_key(|stream| stream.last_message).and_then(|it| it.skew_ms);
-        if desk.send(ToDesk::Exchange(state.clone())).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(EXCHANGE_EVERY).await;
-    }
 }
 
 /// Tells the desk whether what comes out of the bus can be traded on.

@@ -11,7 +11,8 @@ use hotpit_rt::{Clock, Entropy};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Account, FEEDS_TIMEOUT, games::league_names};
+use super::account::{Account, espn};
+use super::{FEEDS_TIMEOUT, games::league_names};
 use crate::bus::Message;
 use crate::cache::Cache;
 use crate::config::{Config, Credentials};
@@ -112,7 +113,7 @@ pub async fn record(config: Config, options: RecordOptions) -> anyhow::Result<Pr
     let feed = tokio::spawn(feed.run(async {
         let _ = stopped.await;
     }));
-    let espn = super::espn(&config, &account, &streams, listener, &cache, wanted, entropy)?;
+    let espn = espn(&config, &account, &streams, listener, &cache, wanted, entropy)?;
     let espn = tokio::spawn(espn.run());
     let client = Arc::clone(&account.client);
     let upkeep = tokio::spawn(async move { client.maintain().await });

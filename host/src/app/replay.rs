@@ -171,6 +171,8 @@ fn cause(message: &Message) -> String {
         Message::Stale(stale) => format!("stale: {}", stale.reason),
         Message::Trade(it) => format!("trade of {} {} at {}", it.quantity, it.ticker, it.price),
         Message::Statistics(it) => format!("statistics of {}", it.ticker),
+        Message::BoardRead(board) => format!("scoreboard of {}", board.league.0),
+        Message::Proof(_) => "proof of the books".to_owned(),
         Message::GameInfo(info) => format!("game {}", info.espn_id),
         Message::Game(game) => {
             format!("game {}: {} to {}", game.espn_id, game.home_score, game.away_score)

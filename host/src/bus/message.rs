@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotpit_units::{Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Game, GameInfo, Level, Market, Statistics, Trade};
+use crate::model::{Game, GameInfo, League, Level, Market, Statistics, Trade};
 
 /// A message from a feed to everyone who listens. Markets and games go by their names, because
 /// handles are each host's own.
@@ -29,6 +29,27 @@ pub enum Message {
     GameInfo(Arc<GameInfo>),
     /// The state of a game. Channel `espn:games`.
     Game(Game),
+    /// A scoreboard was read: every game on it is as it was told. Channel `espn:games`.
+    BoardRead(BoardRead),
+    /// The books are as they were told. Channel `kalshi:markets`.
+    Proof(Proof),
+}
+
+/// A scoreboard was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardRead {
+    /// Its league.
+    pub league: League,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Whatever was not told of a book since is not so: every stream of the exchange that is followed
+/// is known to live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// As of when.
+    pub as_of: Timestamp,
 }
 
 /// The whole book of a market.

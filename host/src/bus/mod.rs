@@ -20,7 +20,7 @@ use hotpit_units::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use message::{Delta, Message, Snapshot, Stale};
+pub use message::{BoardRead, Delta, Message, Proof, Snapshot, Stale};
 pub use settings::{Kind, Settings};
 
 use crate::feeds::Publish;
@@ -72,12 +72,33 @@ enum Inner {
         /// Keeps `state` up to date.
         merge: JoinHandle<()>,
     },
+    /// For hosts elsewhere; the sink of this one is called as messages are published.
+    Publishing {
+        publisher: redis::Publisher,
+        sink: Arc<dyn Sink>,
+    },
+    /// From a host elsewhere.
+    Subscribing {
+        subscriber: redis::Subscriber,
+    },
+}
+
+/// What a host does with a Redis bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Way {
+    /// It publishes, and hears what it published.
+    #[default]
+    Both,
+    /// It publishes for others.
+    Publish,
+    /// It hears what another publishes.
+    Subscribe,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         match self {
-            Self::Embedded { .. } => {}
+            Self::Embedded { .. } | Self::Publishing { .. } | Self::Subscribing { .. } => {}
             Self::Redis { merge, .. } => merge.abort(),
         }
     }
@@ -98,20 +119,29 @@ impl Bus {
     }
 
     /// Starts the kind of bus that the settings name, on the current tokio runtime. Redis need
-    /// not be there yet: [`state`](Self::state) tells.
+    /// not be there yet: [`state`](Self::state) tells. An embedded bus has both ways in one.
     ///
     /// # Errors
     /// When the address of Redis cannot be used.
     pub fn start(
         settings: &Settings,
+        way: Way,
         sink: Arc<dyn Sink>,
         streams: &Streams,
         clock: Clock,
         entropy: &Entropy,
     ) -> Result<Self, BusError> {
-        match settings.kind {
-            Kind::Embedded => Ok(Self::embedded(sink)),
-            Kind::Redis => {
+        match (settings.kind, way) {
+            (Kind::Embedded, _) => Ok(Self::embedded(sink)),
+            (Kind::Redis, Way::Publish) => {
+                let publisher = redis::Publisher::start(settings, streams, clock)?;
+                Ok(Self(Inner::Publishing { publisher, sink }))
+            }
+            (Kind::Redis, Way::Subscribe) => {
+                let subscriber = redis::Subscriber::start(settings, sink, streams, clock, entropy)?;
+                Ok(Self(Inner::Subscribing { subscriber }))
+            }
+            (Kind::Redis, Way::Both) => {
                 let publisher = redis::Publisher::start(settings, streams, clock)?;
                 let subscriber = redis::Subscriber::start(settings, sink, streams, clock, entropy)?;
                 let state = watch::Sender::new(BusState::Starting);
@@ -127,6 +157,8 @@ impl Bus {
     pub fn state(&self) -> watch::Receiver<BusState> {
         match &self.0 {
             Inner::Embedded { state, .. } | Inner::Redis { state, .. } => state.subscribe(),
+            Inner::Publishing { publisher, .. } => publisher.state(),
+            Inner::Subscribing { subscriber } => subscriber.state(),
         }
     }
 
@@ -137,6 +169,12 @@ impl Bus {
             Inner::Embedded { .. } => Stats::default(),
             Inner::Redis { publisher, subscriber, .. } => {
                 Stats { publisher: publisher.stats(), subscriber: subscriber.stats() }
+            }
+            Inner::Publishing { publisher, .. } => {
+                Stats { publisher: publisher.stats(), ..Stats::default() }
+            }
+            Inner::Subscribing { subscriber } => {
+                Stats { subscriber: subscriber.stats(), ..Stats::default() }
             }
         }
     }
@@ -150,6 +188,8 @@ impl Bus {
                 publisher.close().await;
                 subscriber.close();
             }
+            Inner::Publishing { publisher, .. } => publisher.close().await,
+            Inner::Subscribing { subscriber } => subscriber.close(),
         }
     }
 }
@@ -189,6 +229,12 @@ impl Publish for Bus {
         match &self.0 {
             Inner::Embedded { sink, .. } => sink.deliver(message, received),
             Inner::Redis { publisher, .. } => publisher.publish(message, received),
+            Inner::Publishing { publisher, sink } => {
+                sink.deliver(message.clone(), received);
+                publisher.publish(message, received);
+            }
+            // What is heard comes from elsewhere.
+            Inner::Subscribing { .. } => {}
         }
     }
 }

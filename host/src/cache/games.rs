@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hotpit_units::Timestamp;
+
+use crate::bus::BoardRead;
 use crate::model::{Game, GameId, GameInfo, League};
 
 /// All games. Grows, never shrinks: a handle stays good for the run.
@@ -12,6 +15,7 @@ pub(super) struct Games {
     slots: Vec<Slot>,
     /// The game of each market that is on one.
     of_market: BTreeMap<Arc<str>, GameId>,
+    boards: BTreeMap<League, Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +25,14 @@ struct Slot {
 }
 
 impl Games {
+    pub(super) fn board_was_read(&mut self, board: &BoardRead) {
+        self.boards.insert(board.league.clone(), board.at);
+    }
+
+    pub(super) fn board_read(&self, league: &League) -> Option<Timestamp> {
+        self.boards.get(league).copied()
+    }
+
     pub(super) fn id(&self, espn_id: &str) -> Option<GameId> {
         self.ids.get(espn_id).copied()
     }

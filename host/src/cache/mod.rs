@@ -88,6 +88,8 @@ pub struct Cache {
     games: RwLock<Games>,
     broken: Mutex<BTreeSet<Arc<str>>>,
     broken_added: Notify,
+    /// In nanoseconds.
+    proved: AtomicU64,
     tally: Tally,
 }
 
@@ -131,7 +133,28 @@ impl Cache {
                 let (id, changed) = write(&self.games).update(game);
                 changed.then_some(Change::Game(id))
             }
+            Message::BoardRead(board) => {
+                write(&self.games).board_was_read(board);
+                None
+            }
+            Message::Proof(proof) => {
+                self.proved.fetch_max(proof.as_of.as_nanos(), Ordering::Relaxed);
+                None
+            }
         }
+    }
+
+    /// As of when every book is as it was told, by the last [`Message::Proof`]; the epoch: none
+    /// came.
+    #[must_use]
+    pub fn proved(&self) -> Timestamp {
+        Timestamp::from_nanos(self.proved.load(Ordering::Relaxed))
+    }
+
+    /// When the scoreboard of a league was read last.
+    #[must_use]
+    pub fn board_read(&self, league: &League) -> Option<Timestamp> {
+        read(&self.games).board_read(league)
     }
 
     /// What is known of a market; none until its first [`Message::Market`].

@@ -135,12 +135,14 @@ impl Notes {
                     self.0.lost.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            // They are made of frames, and those are recorded.
+            // They are made of frames, and those are recorded; or they say that all is as it was.
             Message::Snapshot(_)
             | Message::Delta(_)
             | Message::Stale(_)
             | Message::Trade(_)
-            | Message::Statistics(_) => {}
+            | Message::Statistics(_)
+            | Message::BoardRead(_)
+            | Message::Proof(_) => {}
         }
     }
 }
@@ -260,7 +262,9 @@ fn subject(message: &Message) -> Option<(u8, Arc<str>)> {
         | Message::Delta(_)
         | Message::Stale(_)
         | Message::Trade(_)
-        | Message::Statistics(_) => None,
+        | Message::Statistics(_)
+        | Message::BoardRead(_)
+        | Message::Proof(_) => None,
     }
 }
 

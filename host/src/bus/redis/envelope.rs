@@ -26,10 +26,12 @@ impl Channel {
     /// The channel of a message.
     pub(super) fn of(message: &Message) -> Self {
         match message {
-            Message::Snapshot(_) | Message::Delta(_) | Message::Stale(_) => Self::Markets,
+            Message::Snapshot(_) | Message::Delta(_) | Message::Stale(_) | Message::Proof(_) => {
+                Self::Markets
+            }
             Message::Trade(_) | Message::Statistics(_) => Self::Trades,
             Message::Market(_) => Self::Lifecycle,
-            Message::GameInfo(_) | Message::Game(_) => Self::Games,
+            Message::GameInfo(_) | Message::Game(_) | Message::BoardRead(_) => Self::Games,
         }
     }
 
@@ -106,8 +108,18 @@ pub(super) struct Place {
     pub(super) seq: u64,
 }
 
-const KNOWN_TYPES: [&str; 7] =
-    ["market", "snapshot", "delta", "stale", "trade", "game_info", "game"];
+const KNOWN_TYPES: [&str; 10] = [
+    "market",
+    "snapshot",
+    "delta",
+    "stale",
+    "proof",
+    "trade",
+    "statistics",
+    "game_info",
+    "game",
+    "board_read",
+];
 
 /// Writes an envelope.
 pub(super) fn encode(

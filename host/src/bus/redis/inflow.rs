@@ -109,7 +109,10 @@ impl Floors {
                 (!stale.tickers.is_empty()).then_some(Message::Stale(stale))
             }
             // Of statistics the latest count, whatever their number.
-            Message::Trade(_) | Message::Statistics(_) => Some(message),
+            Message::Trade(_)
+            | Message::Statistics(_)
+            | Message::Proof(_)
+            | Message::BoardRead(_) => Some(message),
             Message::Market(ref market) => is_later(&market.ticker).then_some(message),
             Message::Snapshot(ref snapshot) => is_later(&snapshot.ticker).then_some(message),
             Message::Delta(ref delta) => is_later(&delta.ticker).then_some(message),

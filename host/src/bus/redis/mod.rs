@@ -30,11 +30,13 @@ mod sequence;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod wants;
 
 pub use address::{Address, AddressError};
 pub use archive::{ARCHIVE_GROUP, ARCHIVE_KEY, Archive, ArchiveSender};
 pub use publisher::{Publisher, PublisherStats};
 pub use subscriber::{Subscriber, SubscriberStats};
+pub use wants::WantsLink;
 
 /// Written at every flush with the publisher's epoch and the number of the flush; expires soon
 /// after a publisher has gone.

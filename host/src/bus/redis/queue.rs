@@ -95,11 +95,14 @@ impl Queue {
                 | Message::Delta(crate::bus::Delta { ticker, .. }) => {
                     state.conflated.insert(ticker);
                 }
-                Message::Market(_)
+                // The next one says as much.
+                Message::Proof(_)
+                | Message::Market(_)
                 | Message::Trade(_)
                 | Message::Statistics(_)
                 | Message::GameInfo(_)
-                | Message::Game(_) => {}
+                | Message::Game(_)
+                | Message::BoardRead(_) => {}
             }
         } else {
             *state.seqs.of(channel) += 1;
@@ -217,7 +220,7 @@ impl Queue {
     /// Applies a message to the shadow and notes which keys it changes.
     fn track(&self, state: &mut State, message: &Message, received: Timestamp) {
         match message {
-            Message::Trade(_) => return,
+            Message::Trade(_) | Message::Proof(_) | Message::BoardRead(_) => return,
             Message::Market(market) => state.touch(Subject::Market(Arc::clone(&market.ticker))),
             Message::Statistics(statistics) => {
                 state.touch(Subject::Market(Arc::clone(&statistics.ticker)));
@@ -298,9 +301,11 @@ fn book_of(message: &Message) -> Option<&Arc<str>> {
         Message::Delta(delta) => Some(&delta.ticker),
         Message::Market(_)
         | Message::Stale(_)
+        | Message::Proof(_)
         | Message::Trade(_)
         | Message::Statistics(_)
         | Message::GameInfo(_)
-        | Message::Game(_) => None,
+        | Message::Game(_)
+        | Message::BoardRead(_) => None,
     }
 }

@@ -16,7 +16,7 @@ use super::mapping::{Doubt, Milestones};
 use super::pace::Pace;
 use super::reader::{Board, Reader};
 use super::settings::Settings;
-use crate::bus::Message;
+use crate::bus::{BoardRead, Message};
 use crate::cache::Cache;
 use crate::feeds::{Publish, Wanted};
 use crate::model::{League, Subscription};
@@ -268,7 +268,9 @@ impl<F: Fetch, M: Milestones> LeagueTask<F, M> {
         }
         let now = self.shared.clock.now();
         if outcome.is_ok() {
-            let messages = self.reader.settle(now);
+            let mut messages = self.reader.settle(now);
+            let league = self.league.clone();
+            messages.push(Message::BoardRead(BoardRead { league, at: now }));
             self.shared.publish_all(messages, now);
             let others = self.reader.other_boards(now);
             self.etags.retain(|board, _| *board == Board::Default || others.contains(board));
