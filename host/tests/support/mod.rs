@@ -110,6 +110,10 @@ impl Setup {
         for key in ["daily_loss_per_agent", "drawdown_per_agent"] {
             add("desk.limits", format!("{key} = \"1000\""));
         }
+        // Tests trade with an agent as often as they can.
+        if !self.lines.iter().any(|(_, line)| line.starts_with("group_contracts")) {
+            add("desk.limits", "group_contracts = \"100000\"".into());
+        }
         add("desk.timing", "reconcile_every_ms = 3_000".into());
         add("feeds.espn", format!("url = \"http://{at}\""));
         for key in ["live_ms", "soon_ms", "idle_ms", "map_ms"] {
