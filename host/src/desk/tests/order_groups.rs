@@ -111,13 +111,12 @@ fn an_order_that_should_not_leave_any_more_does_not_when_the_group_is_there() {
         let unsynced = MarketView { synced: false, ..view(floor.now) };
         floor.apply(Input::Market(unsynced));
     };
-    let hinder: [(fn(&mut Floor), &str); 4] = [
-        (halt, "ORDER_GROUP: canceled before it was sent"),
+    for (hinder, told) in [
+        (halt as fn(&mut Floor), "ORDER_GROUP: canceled before it was sent"),
         (cancel, "ORDER_GROUP: canceled before it was sent"),
         (wait, "ORDER_GROUP: it took too long to be made: the next order is in it at once"),
         (lose_the_book, "ORDER_GROUP: its market's book is not true any more"),
-    ];
-    for (hinder, told) in hinder {
+    ] {
         let mut floor = floor();
         want(&mut floor, bid(1, 40, 1));
         hinder(&mut floor);
