@@ -20,7 +20,8 @@ pub(super) struct Floor {
     pub(super) cache: Arc<Cache>,
     pub(super) router: Arc<Router>,
     pub(super) wanted: Wanted,
-    pub(super) links: Arc<Links>,
+    /// As of when books are true that come from this host's own feed; none: they come from another's.
+    pub(super) links: Option<Arc<Links>>,
     pub(super) events: Arc<AtomicU64>,
 }
 
@@ -54,8 +55,11 @@ impl Views for Floor {
         let game_as_of = self.game_as_of(id);
         // A book in which nothing happens is as fresh as the stream that would tell; one whose
         // changes come late is as old as they are.
-        let as_of = self.links.as_of(&market.ticker).filter(|_| view.synced);
-        let as_of = as_of.unwrap_or(view.received);
+        let proved = match &self.links {
+            Some(links) => links.as_of(&market.ticker).filter(|_| view.synced),
+            None => Some(self.cache.proved().max(view.received)).filter(|_| view.synced),
+        };
+        let as_of = proved.unwrap_or(view.received);
         Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })
     }
 

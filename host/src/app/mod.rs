@@ -13,9 +13,12 @@
 mod account;
 mod archived;
 mod check;
+mod counters;
 mod desk;
 mod floor;
 mod games;
+mod ingest;
+mod intake;
 mod record;
 mod replay;
 mod source;
@@ -30,40 +33,36 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::BoxFuture;
 use hotpit_rt::{Clock, Entropy};
+use rand::RngExt;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
-use self::account::{Account, espn, learn_of_maintenance, tell_of_exchange};
+use self::account::{Account, tell_of_exchange};
 use self::archived::Archived;
 pub use self::check::{check, check_with_options};
 use self::desk::{DeskParts, DeskThread};
 use self::floor::Floor;
-use self::games::league_names;
+pub use self::ingest::Ingest;
+use self::intake::{Intake, IntakeParts};
 pub use self::record::{RecordOptions, markets_of_agents, record};
 pub use self::replay::{Replayed, replay};
 use self::source::HostSource;
 use self::tape::Tape;
 use crate::agents::{Agents, Resources};
-use crate::bus::redis::Archive;
+use crate::bus::redis::{Archive, WantsLink};
 use crate::bus::{Bus, BusState, Kind, Way};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Report, ToDesk};
+use crate::feeds::Wanted;
+use crate::feeds::kalshi::Links;
 use crate::feeds::kalshi::wire::Channel;
-use crate::feeds::kalshi::{Feed, FeedStats, Links, Network};
-use crate::feeds::{Publish, Wanted};
 use crate::journal::{Store, Upkeep};
 use crate::kalshi::{Client, HttpTransport};
 use crate::ops::live::{self, Screen};
-use crate::ops::{Bound, Server, Source, Status};
+use crate::ops::{Bound, Role, Server, Source, Status};
 use crate::streams::Streams;
-
-/// Rounds of books that may wait to be read anew; the cache collects what breaks meanwhile.
-const BROKEN_CAPACITY: usize = 4;
-
-/// How long the feeds may take to close their connections.
-const FEEDS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the watch may take to cancel the orders of a desk that did not end in order.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(45);
@@ -92,7 +91,17 @@ pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Stat
         Err(error) => return Err(error.into()),
     };
     let ops = config.ops.clone();
-    let mut host = Host::start(config, credentials, Clock::system(), Entropy::os()).await?;
+    let (clock, entropy) = (Clock::system(), Entropy::os());
+    if config.role == Role::Ingest {
+        let host = Ingest::start(config, credentials, clock, entropy).await?;
+        let view = tokio::spawn(live::watch(options.screen.clone(), host.source(), ops));
+        let reason = options.end.await;
+        view.abort();
+        options.screen.clear();
+        info!(reason, "ending");
+        return Ok(host.stop().await);
+    }
+    let mut host = Host::start(config, credentials, clock, entropy).await?;
     let view = tokio::spawn(live::watch(options.screen.clone(), host.source(), ops));
     let reason = tokio::select! {
         reason = options.end => reason,
@@ -109,8 +118,7 @@ pub struct Host {
     source: Arc<HostSource>,
     agents: Agents,
     desk: DeskThread,
-    stop_feed: oneshot::Sender<()>,
-    feed: JoinHandle<()>,
+    intake: Intake,
     tape: Tape,
     /// Completes when the desk has stalled.
     stalled: oneshot::Receiver<()>,
@@ -156,20 +164,21 @@ impl Host {
             clock,
         };
         let agents = Agents::start(config.agent_settings(), resources)?;
+        let links = Arc::new(Links::default());
         let floor = Floor {
             cache: Arc::clone(&cache),
             router: agents.router(),
             wanted: wanted.clone(),
-            links: Arc::new(Links::default()),
+            // Books from elsewhere come with their proof.
+            links: (config.role == Role::All).then(|| Arc::clone(&links)),
             events: Arc::new(AtomicU64::new(0)),
         };
         let sink = Arc::new(floor.clone());
-        let bus = Arc::new(Bus::start(&config.bus, Way::Both, sink, &streams, clock, &entropy)?);
+        let way = if config.role == Role::All { Way::Both } else { Way::Subscribe };
+        let bus = Arc::new(Bus::start(&config.bus, way, sink, &streams, clock, &entropy)?);
 
         let tape = Tape::start(&config, &account, clock)?;
         let publish = tape.before(&bus);
-        let noted: Arc<dyn Publish> = Arc::clone(&publish) as _;
-        let espn = espn(&config, &account, &streams, noted, &cache, wanted.clone(), entropy)?;
         let (archive, journal) = archive(&config, store, &streams, clock)?;
         let desk = DeskParts {
             settings: config.desk.clone(),
@@ -190,53 +199,36 @@ impl Host {
             oneshot::channel().1
         };
 
-        let (broken_sender, broken) = mpsc::channel(BROKEN_CAPACITY);
-        let books = Arc::clone(&cache);
-        let watch_books = tokio::spawn(async move {
-            while broken_sender.send(books.next_broken().await).await.is_ok() {}
-        });
-        let stats = Arc::new(FeedStats::default());
-        let (stop_feed, stopped) = oneshot::channel::<()>();
-        let feed = Feed {
-            settings: config.feeds.kalshi.clone(),
-            client: Arc::clone(&account.client),
+        let is_whole = config.role == Role::All;
+        let intake = Intake::start(IntakeParts {
+            config: &config,
+            account: &account,
+            streams: Arc::clone(&streams),
+            cache: Arc::clone(&cache),
+            // What agents want comes from the host that takes in the feeds for this one.
+            wanted: if is_whole { wanted.clone() } else { Wanted::default() },
+            links,
             publish,
             desk: desk_sender.clone(),
-            wanted: wanted.clone(),
-            broken,
-            leagues: league_names,
-            stats: Arc::clone(&stats),
-            links: Arc::clone(&floor.links),
-            streams: Arc::clone(&streams),
-            channels: &Channel::ALL,
+            channels: if is_whole { &Channel::ALL } else { &Channel::ACCOUNT },
             tap: tape.tap(),
-            dial: Arc::new(Network),
             clock,
             entropy,
-        };
-        let feed = tokio::spawn(feed.run(async {
-            // An error means that the host was dropped: the end as well.
-            let _ = stopped.await;
-        }));
-        let leagues = espn.status();
-        let client = Arc::clone(&account.client);
-        let background = vec![
-            watch_books.abort_handle(),
+        })?;
+        let mut background = vec![
             tokio::spawn(tell_of_bus(bus.state(), desk_sender.clone())).abort_handle(),
-            tokio::spawn(espn.run()).abort_handle(),
-            tokio::spawn(async move { client.maintain().await }).abort_handle(),
             tokio::spawn(tell_of_exchange(
                 Arc::clone(&account.client),
                 Arc::clone(&streams),
                 desk_sender.clone(),
             ))
             .abort_handle(),
-            tokio::spawn(learn_of_maintenance(
-                Arc::clone(&account.client),
-                Arc::clone(streams.calendar()),
-            ))
-            .abort_handle(),
         ];
+        if !is_whole {
+            let link = WantsLink::new(&config.bus, &streams).context("bus.url")?;
+            let host = format!("{:016x}", entropy.rng("host").random::<u64>());
+            background.push(tokio::spawn(link.tell(host, wanted.watch())).abort_handle());
+        }
 
         let source = Arc::new(HostSource {
             venue: config.venue.to_string(),
@@ -247,20 +239,20 @@ impl Host {
             cache,
             events: floor.events,
             agents: Box::new(agents.status_reader()),
-            feed: stats,
+            feed: Arc::clone(&intake.stats),
             streams,
             bus: Arc::clone(&bus),
             archive: archive.as_ref().map(Archive::dropped),
             recording: tape.progress(),
-            leagues,
+            leagues: intake.leagues.clone(),
+            role: config.role,
         });
         let server = Server::start(port, &config.state_folder, &entropy, Arc::clone(&source))?;
         Ok(Self {
             source,
             agents,
             desk,
-            stop_feed,
-            feed,
+            intake,
             tape,
             stalled,
             end_watch,
@@ -297,11 +289,7 @@ impl Host {
         } else if tokio::time::timeout(WATCH_TIMEOUT, self.stalled).await.is_err() {
             warn!("the watch over the desk does not end");
         }
-        // The feed may have ended already; then there is nobody to tell.
-        let _ = self.stop_feed.send(());
-        if tokio::time::timeout(FEEDS_TIMEOUT, self.feed).await.is_err() {
-            warn!("the exchange's feed does not end");
-        }
+        self.intake.stop().await;
         self.tape.finish().await;
         for task in &self.background {
             task.abort();

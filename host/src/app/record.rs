@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::account::{Account, espn};
-use super::{FEEDS_TIMEOUT, games::league_names};
+use super::games::league_names;
+use super::intake::FEEDS_TIMEOUT;
 use crate::bus::Message;
 use crate::cache::Cache;
 use crate::config::{Config, Credentials};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hotpit_rt::Clock;
 use tokio::sync::{oneshot, watch};
 
+use super::counters::{books, counters, dropped, league_line};
 use crate::agents::{AgentState, AgentStatus, Budget};
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -15,13 +16,14 @@ use crate::desk::{Command, DeskSender, Report, ToDesk};
 use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
 use crate::model::{AgentId, League};
-use crate::ops::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Source, Status};
+use crate::ops::{AgentLine, AgentPhase, Counter, Role, Source, Status};
 use crate::recording::Progress;
 use crate::streams::Streams;
 use crate::units::{Dollars, Timestamp};
 
 /// Reads every part of the host when asked.
 pub(super) struct HostSource {
+    pub(super) role: Role,
     pub(super) venue: String,
     pub(super) sends_orders: bool,
     pub(super) started: Timestamp,
@@ -47,6 +49,7 @@ impl HostSource {
         let now = self.clock.now();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            role: self.role,
             venue: self.venue.clone(),
             sends_orders: self.sends_orders,
             started: self.started,
@@ -54,7 +57,7 @@ impl HostSource {
             events: self.events.load(Ordering::Relaxed),
             agents: (self.agents)().into_iter().map(|agent| agent_line(agent, &desk)).collect(),
             streams: self.streams.reports(),
-            books: self.books(now),
+            books: books(&self.cache, now),
             leagues: self.leagues.borrow().iter().map(league_line).collect(),
             maintenance: self.streams.calendar().next(now),
             counters: self.counters(),
@@ -83,65 +86,13 @@ impl HostSource {
         Err(format!("no agent `{agent}`; known are: {known}"))
     }
 
-    /// How fresh the books are.
-    fn books(&self, now: Timestamp) -> BooksLine {
-        let mut books = BooksLine::default();
-        let mut quiet: Vec<(u64, Arc<str>)> = Vec::new();
-        for (ticker, view) in self.cache.books() {
-            if !view.synced {
-                books.stale += 1;
-                continue;
-            }
-            let ms = u64::try_from(now.since(view.received).as_millis()).unwrap_or(u64::MAX);
-            quiet.push((ms, ticker));
-        }
-        quiet.sort_unstable();
-        books.synced = u64::try_from(quiet.len()).unwrap_or(u64::MAX);
-        let at = |percent: usize| {
-            quiet.get((quiet.len() * percent / 100).min(quiet.len().saturating_sub(1)))
-        };
-        books.quiet_p50_ms = at(50).map_or(0, |(ms, _)| *ms);
-        books.quiet_p99_ms = at(99).map_or(0, |(ms, _)| *ms);
-        books.quietest = quiet.last().map(|(ms, ticker)| (Arc::clone(ticker), *ms));
-        books
-    }
-
     fn counters(&self) -> Vec<Counter> {
-        let cache = self.cache.counters();
-        let feed = self.feed.report();
-        let bus = self.bus.stats();
         let unrecorded = self.recording.as_ref().map_or(0, |progress| progress.borrow().lost);
         let unarchived = self.archive.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
-        let count = |name: &str, help: &str, reason: &str, value: u64| Counter {
-            name: name.to_owned(),
-            help: help.to_owned(),
-            labels: vec![("reason".to_owned(), reason.to_owned())],
-            value,
-        };
-        let applied = ("hotpit_book_changes_total", "Changes of books applied.");
-        let stale = ("hotpit_books_stale_total", "Books that could no longer be trusted.");
-        let dropped = ("hotpit_messages_dropped_total", "Messages that were not used.");
-        vec![
-            count(applied.0, applied.1, "delta", cache.deltas),
-            count(applied.0, applied.1, "snapshot", cache.snapshots),
-            count(stale.0, stale.1, "feed", cache.stale),
-            count(stale.0, stale.1, "misfit", cache.book_errors),
-            count(stale.0, stale.1, "crossed", cache.crossed),
-            count(dropped.0, dropped.1, "book_not_synced", cache.deltas_unsynced),
-            count(dropped.0, dropped.1, "book_awaited", feed.deltas_held_back),
-            count(dropped.0, dropped.1, "duplicate_frame", feed.duplicates),
-            count(dropped.0, dropped.1, "unwanted_frame", feed.unwanted),
-            count(dropped.0, dropped.1, "desk_inbox_full", feed.desk_overflows),
-            count(dropped.0, dropped.1, "catalog_full", feed.lifecycle_overflows),
-            count(dropped.0, dropped.1, "malformed_frame", feed.malformed),
-            count(dropped.0, dropped.1, "unknown_frame", feed.unknown_types),
-            count(dropped.0, dropped.1, "redis_queue_full", bus.publisher.dropped_full),
-            count(dropped.0, dropped.1, "redis_down", bus.publisher.dropped_down),
-            count(dropped.0, dropped.1, "redis_missed", bus.subscriber.missed),
-            count(dropped.0, dropped.1, "redis_unreadable", bus.subscriber.unreadable),
-            count(dropped.0, dropped.1, "recorder_behind", unrecorded),
-            count(dropped.0, dropped.1, "archive_behind", unarchived),
-        ]
+        let mut counters = counters(&self.cache, &self.feed, &self.bus);
+        counters.push(dropped("recorder_behind", unrecorded));
+        counters.push(dropped("archive_behind", unarchived));
+        counters
     }
 }
 
@@ -171,17 +122,6 @@ async fn ask<T>(
     let stopped = || "the desk has stopped".to_owned();
     desk.send(ToDesk::Command(command(reply))).await.map_err(|_| stopped())?;
     answer.await.map_err(|_| stopped())
-}
-
-fn league_line((league, status): (&League, &LeagueStatus)) -> LeagueLine {
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let unmapped = status.unmapped.iter();
-    LeagueLine {
-        league: league.0.to_string(),
-        games: number(status.games),
-        mapped: number(status.mapped),
-        unmapped: unmapped.map(|(why, count)| (why.name().to_owned(), number(*count))).collect(),
-    }
 }
 
 /// What an agent has made, less fees; none where a position of it is unpriceable.

@@ -28,6 +28,7 @@ use clap::{Args, Parser, Subcommand};
 pub use check::{CheckReport, ImportLine, ParameterLine};
 
 use crate::config::{Config, DEFAULT_FILE};
+use crate::ops::Role;
 
 /// A trading host for Kalshi whose strategies are wasm components in a folder.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ struct Cli {
 enum Command {
     /// Run the host until Ctrl-C: load the agents, follow the markets, trade
     Run {
+        /// Which part of the work this host does [default: what the configuration says]
+        #[arg(long, value_enum)]
+        role: Option<Role>,
         /// End by itself after this time, such as 20s or 5m
         #[arg(long = "for", value_name = "TIME", value_parser = text::duration)]
         run_for: Option<Duration>,
@@ -161,8 +165,10 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
     // What talks to a running host needs to know where it is, and nothing else of the file.
     let talk = |request| talk::talk(&Config::state_folder_of(config)?, request);
     match command {
-        Command::Run { run_for, report } => {
-            run::run(Config::load(config)?, run_for, report.as_deref())?;
+        Command::Run { role, run_for, report } => {
+            let mut config = Config::load(config)?;
+            config.play(role)?;
+            run::run(config, run_for, report.as_deref())?;
         }
         Command::New { path, language, sdk } => new::new(&path, language, sdk.as_deref())?,
         Command::Build { path } => return build::build(&Config::load(config)?, &path),

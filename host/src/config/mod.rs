@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::bus::Kind;
+use crate::ops::Role;
+
 pub use credentials::{Credentials, CredentialsError, Secret};
 pub use logging::{LogFormat, LogSettings};
 pub use venue::{Exchange, ExchangeError};
@@ -31,6 +34,8 @@ pub const DEFAULT_FILE: &str = include_str!("default.toml");
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Which part of the work this host does.
+    pub role: Role,
     /// Where orders go.
     pub venue: Exchange,
     /// Allows orders that cost real money.
@@ -71,6 +76,7 @@ pub struct FeedSettings {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            role: Role::default(),
             venue: Exchange::default(),
             live: false,
             state_folder: "state".into(),
@@ -150,6 +156,26 @@ impl Config {
         self.journal.validate(problems);
         self.recording.validate(problems);
         self.ops.validate(problems);
+        if self.role != Role::All && self.bus.kind == Kind::Embedded {
+            problems.push(
+                "role: hosts with parts of the work meet over Redis: set bus.kind = \"redis\""
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Takes another role than the file says, if there is one.
+    ///
+    /// # Errors
+    /// What keeps the host from it.
+    pub fn play(&mut self, role: Option<Role>) -> Result<(), ConfigError> {
+        self.role = role.unwrap_or(self.role);
+        let mut problems = Vec::new();
+        self.validate(&mut problems);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Invalid { path: "--role".into(), problems })
     }
 
     /// Whether orders go to the exchange. Otherwise the desk decides and logs what it would

@@ -28,7 +28,7 @@ pub use files::{Endpoint, EndpointError};
 pub use server::{Bound, OpsError, Server};
 pub(crate) use server::{Done, Order, Problem};
 pub use settings::Settings;
-pub use status::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Status, Summary};
+pub use status::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Role, Status, Summary};
 
 use crate::desk::record::Halted;
 use crate::model::AgentId;

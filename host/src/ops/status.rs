@@ -16,6 +16,8 @@ use crate::streams::{StreamPhase, StreamReport, Window};
 pub struct Status {
     /// The version of the host.
     pub version: String,
+    /// Which part of the work it does.
+    pub role: Role,
     /// The exchange, as the configuration names it.
     pub venue: String,
     /// Whether orders go to the exchange, or are only logged.
@@ -40,6 +42,19 @@ pub struct Status {
     pub counters: Vec<Counter>,
     /// What the desk knows.
     pub desk: Report,
+}
+
+/// Which part of the work a host does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// All of it.
+    #[default]
+    All,
+    /// It takes in the feeds, and publishes them over Redis.
+    Ingest,
+    /// It runs agents on what another host publishes, and trades.
+    Agents,
 }
 
 /// An agent.

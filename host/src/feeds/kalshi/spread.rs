@@ -49,6 +49,14 @@ impl Links {
         lines.others.get(ticker).or(lines.first.as_ref())?.as_of()
     }
 
+    /// As of when all books are true; none: a connection is down, or there is none yet.
+    #[must_use]
+    pub fn all_as_of(&self) -> Option<Timestamp> {
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let first = lines.first.as_ref()?.as_of()?;
+        lines.others.values().try_fold(first, |oldest, stream| Some(oldest.min(stream.as_of()?)))
+    }
+
     fn set_first(&self, stream: Arc<Stream>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).first = Some(stream);
     }

@@ -41,6 +41,11 @@ impl Channel {
     /// Those that say nothing of our account.
     pub const PUBLIC: [Self; 4] = [Self::Books, Self::Trades, Self::Lifecycle, Self::Statistics];
 
+    /// Those of our account, and one in which something always happens: a stream without anything is
+    /// dead.
+    pub const ACCOUNT: [Self; 5] =
+        [Self::Lifecycle, Self::Fills, Self::Orders, Self::Positions, Self::Groups];
+
     /// Kalshi's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
