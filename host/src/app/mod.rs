@@ -43,7 +43,7 @@ use self::tape::Tape;
 use crate::agents::{Agents, Resources};
 use crate::bus::{Bus, BusState};
 use crate::cache::Cache;
-use crate::config::{Config, Credentials, CredentialsError};
+use crate::config::{self, Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, ExchangeState, INBOX_CAPACITY, Report, ToDesk};
 use crate::feeds::espn::{Espn, HttpFetch};
 use crate::feeds::kalshi::wire::Channel;
@@ -70,9 +70,6 @@ const EXCHANGE_EVERY: Duration = Duration::from_secs(10);
 /// How often the exchange is asked for its maintenance.
 const SCHEDULE_EVERY: Duration = Duration::from_secs(3_600);
 
-/// The variable with the password of Redis, where its address has none.
-const REDIS_PASSWORD: &str = "HOTPIT_REDIS_PASSWORD";
-
 /// What a run gets besides its configuration.
 pub struct RunOptions {
     /// Where the status line goes.
@@ -86,8 +83,7 @@ pub struct RunOptions {
 /// # Errors
 /// When the host cannot start, or cannot end in order.
 pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Status> {
-    config.bus.password =
-        std::env::var(REDIS_PASSWORD).ok().filter(|password| !password.is_empty());
+    config.bus.password = config::redis_password()?.map(|secret| secret.expose().to_owned());
     let credentials = match Credentials::from_env() {
         Ok(credentials) => Some(credentials),
         Err(CredentialsError::Missing(missing)) if missing.len() == 2 => None,
