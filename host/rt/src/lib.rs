@@ -9,7 +9,7 @@
 //! - [`net`] has the stream and listener types; a simulation swaps them in that one place.
 //! - [`Backoff`] and [`Breaker`] say when a peer that failed is asked again.
 //! - [`dedicated`] runs a future on a thread of its own.
-//! - [`user`] says who this process runs as.
+//! - [`user`] says who this process runs as, and [`Parent`] who started it.
 //!
 //! What cannot run on a simulated network (an HTTP client with sockets of its own) sits behind
 //! a trait right above it, in the crate that uses it.
@@ -19,6 +19,7 @@ mod breaker;
 mod clock;
 mod entropy;
 pub mod net;
+mod parent;
 mod thread;
 pub mod user;
 
@@ -26,4 +27,5 @@ pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerState};
 pub use clock::{Clock, ClockHand, ClockJump};
 pub use entropy::{Entropy, Rng};
+pub use parent::Parent;
 pub use thread::{dedicated, thread_cpu_time};

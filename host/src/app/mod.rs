@@ -53,7 +53,7 @@ use crate::agents::{Agents, Resources};
 use crate::bus::redis::{Archive, WantsLink};
 use crate::bus::{Bus, BusState, Kind, Way};
 use crate::cache::Cache;
-use crate::config::{Config, Credentials, CredentialsError};
+use crate::config::{self, Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Report, ToDesk};
 use crate::feeds::Wanted;
 use crate::feeds::kalshi::Links;
@@ -66,9 +66,6 @@ use crate::streams::Streams;
 
 /// How long the watch may take to cancel the orders of a desk that did not end in order.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(45);
-
-/// The variable with the password of Redis, where its address has none.
-const REDIS_PASSWORD: &str = "HOTPIT_REDIS_PASSWORD";
 
 /// What a run gets besides its configuration.
 pub struct RunOptions {
@@ -83,8 +80,7 @@ pub struct RunOptions {
 /// # Errors
 /// When the host cannot start, or cannot end in order.
 pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Status> {
-    config.bus.password =
-        std::env::var(REDIS_PASSWORD).ok().filter(|password| !password.is_empty());
+    config.bus.password = config::redis_password()?.map(|secret| secret.expose().to_owned());
     let credentials = match Credentials::from_env() {
         Ok(credentials) => Some(credentials),
         Err(CredentialsError::Missing(missing)) if missing.len() == 2 => None,

@@ -54,6 +54,9 @@ enum Command {
         /// Write how the host stands at the end to this file, as JSON
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+        /// End when this process, which must be the one that starts hotpit, is gone
+        #[arg(long, value_name = "PID")]
+        parent: Option<i32>,
     },
     /// Make an agent to begin with: it builds, and trades in the practice run
     New {
@@ -165,10 +168,10 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
     // What talks to a running host needs to know where it is, and nothing else of the file.
     let talk = |request| talk::talk(&Config::state_folder_of(config)?, request);
     match command {
-        Command::Run { role, run_for, report } => {
+        Command::Run { role, run_for, report, parent } => {
             let mut config = Config::load(config)?;
             config.play(role)?;
-            run::run(config, run_for, report.as_deref())?;
+            run::run(config, run_for, report.as_deref(), parent)?;
         }
         Command::New { path, language, sdk } => new::new(&path, language, sdk.as_deref())?,
         Command::Build { path } => return build::build(&Config::load(config)?, &path),

@@ -71,7 +71,7 @@ pub(super) fn record(config: Config, args: RecordArgs) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     let progress = runtime.block_on(async {
-        let end = Signals::new()?.end(args.run_for, INSISTED).boxed();
+        let end = Signals::new(None)?.end(args.run_for, INSISTED).boxed();
         let options = RecordOptions {
             folder: args.folder,
             file_bytes_max: args.file_mib << 20,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::FutureExt;
+use hotpit_rt::Parent;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{logging, text};
@@ -24,6 +25,7 @@ pub(super) fn run(
     config: Config,
     run_for: Option<Duration>,
     report: Option<&Path>,
+    parent: Option<i32>,
 ) -> anyhow::Result<()> {
     let screen = Screen::stderr();
     logging::start(&config.log, screen.clone())?;
@@ -32,7 +34,7 @@ pub(super) fn run(
         .build()
         .context("cannot start the runtime")?;
     let status: anyhow::Result<_> = runtime.block_on(async {
-        let signals = Signals::new()?;
+        let signals = Signals::new(parent)?;
         let end = signals.end(run_for, INSISTED).boxed();
         let result = app::run(config, RunOptions { screen: screen.clone(), end }).await;
         screen.clear();
@@ -54,15 +56,20 @@ pub(super) struct Signals {
     terminate: Signal,
     /// The terminal is gone.
     hang_up: Signal,
+    /// The process that must not be outlived.
+    parent: Option<Parent>,
 }
 
 impl Signals {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    /// Listens from now on; also for the end of the parent, where its id is given.
+    pub(super) fn new(parent: Option<i32>) -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
+        let watch = |id| Parent::watch(id).context("cannot listen for the end of the parent");
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hang_up: listen(SignalKind::hangup())?,
+            parent: parent.map(watch).transpose()?,
         })
     }
 
@@ -75,8 +82,9 @@ impl Signals {
         }
     }
 
-    /// Completes with the first signal, or when the time is over. A signal after that does not
-    /// wait any more: somebody insists, and is told what that means.
+    /// Completes with the first signal, when the parent is gone, or when the time is over. A signal
+    /// after that does not wait any more: somebody insists, and is told what that means. Who ends a
+    /// whole family of processes does not insist: of a signal and the parent's end, one is no more.
     pub(super) async fn end(
         mut self,
         run_for: Option<Duration>,
@@ -88,13 +96,23 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
-        let reason = tokio::select! {
+        let mut parent = self.parent.take();
+        let gone = async {
+            match &mut parent {
+                Some(parent) => parent.gone().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (reason, signals_more) = tokio::select! {
             biased;
-            reason = self.next() => reason,
-            () = over => "the time is over",
+            reason = self.next() => (reason, 1),
+            () = gone => ("the parent is gone", 2),
+            () = over => ("the time is over", 1),
         };
         tokio::spawn(async move {
-            self.next().await;
+            for _ in 0..signals_more {
+                self.next().await;
+            }
             eprintln!("\n{insisted}");
             std::process::exit(IMPATIENT);
         });

@@ -1,14 +1,8 @@
 //! [`Credentials`]: who we are to the exchange. From the environment, and nowhere else.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::ffi::OsString;
 
-/// The variable with the id of the API key.
-const KEY_ID: &str = "KALSHI_KEY_ID";
-/// The variable with the private key itself, as PEM.
-const PRIVATE_KEY: &str = "KALSHI_PRIVATE_KEY";
-/// The variable with the path of a PEM file, read where [`PRIVATE_KEY`] is not set.
-const PRIVATE_KEY_FILE: &str = "KALSHI_PRIVATE_KEY_FILE";
+use super::secrets::{KEY_ID, PRIVATE_KEY, Secret, SecretError};
 
 /// Who we are to the exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,51 +13,19 @@ pub struct Credentials {
     pub private_key: Secret,
 }
 
-/// A text that shows nothing of itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text from being shown.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
 /// Why there are no credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// Variables are missing.
     #[error(
-        "{} not set: create an API key at the exchange and set {KEY_ID} and {PRIVATE_KEY_FILE} \
-         (the path of the key's PEM file), or try everything without an account with `make run`",
-        .0.join(" and ")
+        "{} not set: create an API key at the exchange and set {} and {} (the path of the key's \
+         PEM file), or try everything without an account with `make run`",
+        .0.join(" and "), KEY_ID.variable, PRIVATE_KEY.file
     )]
     Missing(Vec<String>),
-    /// A variable is not text.
-    #[error("{0} is not valid UTF-8")]
-    NotText(&'static str),
-    /// The PEM file cannot be read.
-    #[error("cannot read {path}, which {PRIVATE_KEY_FILE} names: {cause}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
+    /// A variable, or the file that it names, cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] SecretError),
 }
 
 impl Credentials {
@@ -72,36 +34,21 @@ impl Credentials {
     /// # Errors
     /// When a variable is missing, or the file that one names cannot be read.
     pub fn from_env() -> Result<Self, CredentialsError> {
-        Self::from_variables(|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(CredentialsError::NotText(name)),
-        })
+        Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// Reads them from variables that `lookup` finds. An empty variable counts as missing.
-    fn from_variables(
-        lookup: impl Fn(&'static str) -> Result<Option<String>, CredentialsError>,
-    ) -> Result<Self, CredentialsError> {
-        let set = |name| Ok(lookup(name)?.filter(|value| !value.trim().is_empty()));
-        let key_id = set(KEY_ID)?;
-        let pem = match (set(PRIVATE_KEY)?, set(PRIVATE_KEY_FILE)?) {
-            (Some(pem), _) => Some(unfold(&pem)),
-            (None, Some(path)) => {
-                let path = PathBuf::from(path);
-                let read = std::fs::read_to_string(&path);
-                Some(read.map_err(|cause| CredentialsError::Unreadable { path, cause })?)
-            }
-            (None, None) => None,
-        };
-        match (key_id, pem) {
-            (Some(key_id), Some(pem)) => {
-                Ok(Self { key_id: key_id.trim().to_owned(), private_key: Secret::new(pem) })
-            }
+    /// Reads them from variables that `lookup` finds.
+    fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, CredentialsError> {
+        match (KEY_ID.read(&lookup)?, PRIVATE_KEY.read(&lookup)?) {
+            (Some(key_id), Some(pem)) => Ok(Self {
+                key_id: key_id.expose().trim().to_owned(),
+                private_key: Secret::new(unfold(pem.expose())),
+            }),
             (key_id, pem) => {
-                let key_id = key_id.is_none().then(|| KEY_ID.to_owned());
-                let pem = pem.is_none().then(|| format!("{PRIVATE_KEY} (or {PRIVATE_KEY_FILE})"));
-                Err(CredentialsError::Missing(key_id.into_iter().chain(pem).collect()))
+                let missing = [(key_id.is_none(), KEY_ID), (pem.is_none(), PRIVATE_KEY)];
+                let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
+                let names = missing.map(|(_, it)| format!("{} (or {})", it.variable, it.file));
+                Err(CredentialsError::Missing(names.collect()))
             }
         }
     }
@@ -120,45 +67,55 @@ mod tests {
     fn credentials(variables: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
         Credentials::from_variables(|wanted| {
             let found = variables.iter().find(|(name, _)| *name == wanted);
-            Ok(found.map(|(_, value)| (*value).to_owned()))
+            found.map(|(_, value)| (*value).into())
         })
     }
 
     #[test]
     fn a_secret_is_not_shown() {
-        let found = credentials(&[(KEY_ID, "id"), (PRIVATE_KEY, "-----BEGIN")]).unwrap();
+        let variables = [("KALSHI_KEY_ID", "id"), ("KALSHI_PRIVATE_KEY", "-----BEGIN")];
+        let found = credentials(&variables).unwrap();
         assert!(!format!("{found:?}").contains("BEGIN"));
     }
 
     #[test]
     fn everything_that_is_missing_is_named() {
-        let text = credentials(&[(KEY_ID, " ")]).unwrap_err().to_string();
-        assert!(text.starts_with(
-            "KALSHI_KEY_ID and KALSHI_PRIVATE_KEY (or KALSHI_PRIVATE_KEY_FILE) not set"
-        ));
-        let text = credentials(&[(KEY_ID, "id")]).unwrap_err().to_string();
+        let text = credentials(&[("KALSHI_KEY_ID", " ")]).unwrap_err().to_string();
+        assert!(
+            text.starts_with(
+                "KALSHI_KEY_ID (or KALSHI_KEY_ID_FILE) and KALSHI_PRIVATE_KEY (or \
+                 KALSHI_PRIVATE_KEY_FILE) not set"
+            ),
+            "{text}"
+        );
+        let text = credentials(&[("KALSHI_KEY_ID", "id")]).unwrap_err().to_string();
         assert!(text.starts_with("KALSHI_PRIVATE_KEY (or KALSHI_PRIVATE_KEY_FILE) not set"));
     }
 
     #[test]
-    fn a_key_comes_from_its_variable_or_from_a_file() {
+    fn a_key_comes_from_variables_or_from_files() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        std::fs::write(&path, "from the file").unwrap();
-        let file = path.to_str().unwrap();
-        let key = |variables: &[(&str, &str)]| {
-            credentials(variables).unwrap().private_key.expose().to_owned()
+        let path = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
         };
-        assert_eq!(key(&[(KEY_ID, "id"), (PRIVATE_KEY_FILE, file)]), "from the file");
-        assert_eq!(
-            key(&[(KEY_ID, "id"), (PRIVATE_KEY_FILE, file), (PRIVATE_KEY, "a\\nb")]),
-            "a\nb"
-        );
+        let (id, pem) = (path("id", "an id\n"), path("key.pem", "from\na file\n"));
+        let files = [("KALSHI_KEY_ID_FILE", &*id), ("KALSHI_PRIVATE_KEY_FILE", &*pem)];
+        let found = credentials(&files).unwrap();
+        assert_eq!((&*found.key_id, found.private_key.expose()), ("an id", "from\na file"));
+        let variables = [("KALSHI_KEY_ID", "id"), ("KALSHI_PRIVATE_KEY", "a\\nb")];
+        assert_eq!(credentials(&variables).unwrap().private_key.expose(), "a\nb");
     }
 
     #[test]
-    fn a_file_that_is_missing_is_named() {
-        let error = credentials(&[(KEY_ID, "id"), (PRIVATE_KEY_FILE, "/no/such.pem")]);
-        assert!(error.unwrap_err().to_string().starts_with("cannot read /no/such.pem"));
+    fn two_keys_at_once_are_refused() {
+        let variables = [
+            ("KALSHI_KEY_ID", "id"),
+            ("KALSHI_PRIVATE_KEY", "hunter2"),
+            ("KALSHI_PRIVATE_KEY_FILE", "/a/key.pem"),
+        ];
+        let text = credentials(&variables).unwrap_err().to_string();
+        assert!(text.starts_with("KALSHI_PRIVATE_KEY and KALSHI_PRIVATE_KEY_FILE are both set"));
     }
 }

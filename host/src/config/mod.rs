@@ -1,15 +1,18 @@
 //! [`Config`]: everything a user can set, read once at the start.
 //!
-//! One file, `hotpit.toml`; without one the defaults hold. Each section is the `Settings` of the
-//! module that it configures, and the text of the default file ([`DEFAULT_FILE`]) documents every
-//! key. Everything that is wrong with a file is said at once, with the line and the key.
+//! One file, `hotpit.toml`; without one the defaults hold. A variable of the environment wins over
+//! it: `HOTPIT_OPS_BIND` over `ops.bind`, and so for every key. Each section is the `Settings` of
+//! the module that it configures, and the text of the default file ([`DEFAULT_FILE`]) documents
+//! every key. Everything that is wrong is said at once, with the line or the variable, and the key.
 //!
-//! Secrets never stand in the file: they come from the environment as [`Credentials`], which
-//! show nothing of themselves in logs.
+//! Secrets never stand in the file: they come from the environment as [`Credentials`] and
+//! [`redis_password`], and show nothing of themselves in logs.
 
 mod credentials;
+mod environment;
 mod logging;
 mod read;
+mod secrets;
 mod venue;
 
 use std::io::ErrorKind;
@@ -17,11 +20,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use environment::Overrides;
+
 use crate::bus::Kind;
 use crate::ops::Role;
 
-pub use credentials::{Credentials, CredentialsError, Secret};
+pub use credentials::{Credentials, CredentialsError};
 pub use logging::{LogFormat, LogSettings};
+pub use secrets::{Secret, SecretError, redis_password};
 pub use venue::{Exchange, ExchangeError};
 
 /// The file that is read where none is named, if it exists.
@@ -29,6 +35,9 @@ pub const DEFAULT_PATH: &str = "hotpit.toml";
 
 /// The documented default file: `hotpit config` prints it, and it reads as [`Config::default`].
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// The key that says where a running host is found.
+const STATE_FOLDER: &str = "state_folder";
 
 /// Everything a user can set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -104,29 +113,21 @@ pub enum ConfigError {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// The file has mistakes.
-    #[error("{path} is not valid:{}", listed(problems))]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// All of them, each with its line where it has one and its key.
-        problems: Vec<String>,
-    },
+    /// The file, or variables of the environment, have mistakes.
+    #[error("the settings are not valid:{}", listed(.0))]
+    Invalid(Vec<String>),
 }
 
 impl Config {
-    /// Reads a file; where none is named, [`DEFAULT_PATH`] if it is there, else the defaults.
+    /// Reads a file; where none is named, [`DEFAULT_PATH`] if it is there, else the defaults. What
+    /// variables of the environment set wins over it.
     ///
     /// # Errors
-    /// When a named file is missing, the file cannot be read, or anything in it is wrong.
+    /// When a named file is missing, the file cannot be read, or anything in it or in the variables
+    /// is wrong.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let (file, named) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text)
-                .map_err(|problems| ConfigError::Invalid { path: file.into(), problems }),
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Self::default()),
-            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
-        }
+        let (text, name) = text_of(path)?;
+        Self::read(&text, &name, &Overrides::of_process()).map_err(ConfigError::Invalid)
     }
 
     /// Reads the text of a file.
@@ -134,9 +135,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, in the order of its lines.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
-        let (config, mut problems) = read::read::<Self>(text);
+        Self::read(text, "", &Overrides::default())
+    }
+
+    fn read(text: &str, name: &str, overrides: &Overrides) -> Result<Self, Vec<String>> {
+        let (config, mut problems) = read::read::<Self>(text, name, overrides);
         if let Some(config) = config {
+            let told = problems.len();
             config.validate(&mut problems);
+            overrides.blame(&mut problems[told..]);
             if problems.is_empty() {
                 return Ok(config);
             }
@@ -175,7 +182,7 @@ impl Config {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(ConfigError::Invalid { path: "--role".into(), problems })
+        Err(ConfigError::Invalid(problems))
     }
 
     /// Whether orders go to the exchange. Otherwise the desk decides and logs what it would
@@ -206,25 +213,37 @@ impl Config {
         self.state_folder.join("journal.db")
     }
 
-    /// The state folder that a file names, whatever else is in it: a mistake in some other key
-    /// must not keep an operator from a running host.
+    /// The state folder that a variable or a file names, whatever else is in it: a mistake in some
+    /// other key must not keep an operator from a running host.
     ///
     /// # Errors
     /// When a named file is missing, or the file cannot be read or is no TOML: a guess could reach
     /// another host than the one that was meant.
     pub fn state_folder_of(path: Option<&Path>) -> Result<PathBuf, ConfigError> {
-        let (file, named) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => String::new(),
-            Err(cause) => return Err(ConfigError::Unreadable { path: file.into(), cause }),
-        };
+        let (text, name) = text_of(path)?;
+        let variable = std::env::var_os(environment::variable_of(STATE_FOLDER));
+        if let Some(folder) = variable.filter(|folder| !folder.is_empty()) {
+            return Ok(folder.into());
+        }
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let problems = vec![error.to_string().trim_end().replace('\n', " ")];
-            ConfigError::Invalid { path: file.into(), problems }
+            let problem = error.to_string().trim_end().replace('\n', " ");
+            ConfigError::Invalid(vec![format!("{name}: {problem}")])
         })?;
-        let folder = table.get("state_folder").and_then(|folder| folder.as_str());
+        let folder = table.get(STATE_FOLDER).and_then(|folder| folder.as_str());
         Ok(folder.map_or_else(|| Self::default().state_folder, PathBuf::from))
+    }
+}
+
+/// The text and the name of a file; where none is named, of [`DEFAULT_PATH`] if it is there.
+fn text_of(path: Option<&Path>) -> Result<(String, String), ConfigError> {
+    let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok((text, name)),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => {
+            Ok((String::new(), name))
+        }
+        Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
     }
 }
 
@@ -333,6 +352,6 @@ mod tests {
             Err(ConfigError::Unreadable { .. })
         ));
         std::fs::write(&path, "state_folder = /var/hotpit\n").unwrap();
-        assert!(matches!(Config::state_folder_of(Some(&path)), Err(ConfigError::Invalid { .. })));
+        assert!(matches!(Config::state_folder_of(Some(&path)), Err(ConfigError::Invalid(_))));
     }
 }

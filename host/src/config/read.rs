@@ -8,25 +8,62 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-/// Reads `text`. The value is missing where the text is not TOML; otherwise it is made of every
-/// key that is right.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<String>) {
+use super::environment::Overrides;
+
+/// Reads the text of the file `name` and what variables set over it. The value is missing where the
+/// text is not TOML; otherwise it is made of every key that is right.
+pub(super) fn read<T: DeserializeOwned>(
+    text: &str,
+    name: &str,
+    overrides: &Overrides,
+) -> (Option<T>, Vec<String>) {
+    let in_file = |line| format!("{name} line {line}").trim_start().to_owned();
+    let over_text = overrides.text();
+    let (document, mut problems) = keep::<T>(text, &in_file);
+    problems.extend(overrides.problems.iter().cloned());
+    let (over, wrong) = keep::<T>(&over_text, &|line| overrides.variable(line));
+    problems.extend(wrong);
+    let (Some(mut document), Some(over)) = (document, over) else { return (None, problems) };
+    merge(document.get_mut(), over.into_inner());
+    match T::deserialize(Deserializer::from(document)) {
+        Ok(value) => (Some(value), problems),
+        Err(error) => {
+            problems.push(plain(&error));
+            (None, problems)
+        }
+    }
+}
+
+/// Where a line of a text stands, to be told.
+type Place<'a> = &'a dyn Fn(usize) -> String;
+
+/// The document without each key that is wrong, and what is wrong with those. None: it is not TOML.
+fn keep<'i, T: DeserializeOwned>(
+    text: &'i str,
+    place: Place<'_>,
+) -> (Option<Spanned<DeTable<'i>>>, Vec<String>) {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.span().map(|span| span.start));
-        return (None, errors.iter().map(|error| describe(text, "", error)).collect());
+        return (None, errors.iter().map(|error| describe(text, place, "", error)).collect());
     }
     let mut found = Vec::new();
     keep_what_is_right::<T>(document.get_mut(), &mut Vec::new(), &mut found);
     // Tables iterate by name; people read from the top.
     found.sort_by_key(|problem| problem.start);
-    let mut problems: Vec<String> =
-        found.iter().map(|problem| describe(text, &problem.key, &problem.error)).collect();
-    match T::deserialize(Deserializer::from(document)) {
-        Ok(value) => (Some(value), problems),
-        Err(error) => {
-            problems.push(describe(text, "", &error));
-            (None, problems)
+    let told = found.iter().map(|it| describe(text, place, &it.key, &it.error)).collect();
+    (Some(document), told)
+}
+
+/// Puts `over` over `base`, key by key.
+fn merge<'i>(base: &mut DeTable<'i>, over: DeTable<'i>) {
+    for (key, mut value) in over {
+        if let DeValue::Table(over) = value.get_mut()
+            && let Some(DeValue::Table(base)) = base.get_mut(&key).map(Spanned::get_mut)
+        {
+            merge(base, std::mem::take(over));
+        } else {
+            base.insert(key, value);
         }
     }
 }
@@ -90,13 +127,18 @@ fn nested<'i>(path: &[Key<'i>], value: Spanned<DeValue<'i>>) -> Spanned<DeTable<
 }
 
 /// `line 3: ops.bind: what is wrong`.
-fn describe(text: &str, key: &str, error: &toml::de::Error) -> String {
-    let message = error.message().replace("unknown field", "unknown key").replace('\n', " ");
-    let line = error.span().map_or(String::new(), |span| {
+fn describe(text: &str, place: Place<'_>, key: &str, error: &toml::de::Error) -> String {
+    let message = plain(error);
+    let place = error.span().map_or(String::new(), |span| {
         let before = text.as_bytes().get(..span.start).unwrap_or_default();
-        format!("line {}: ", 1 + before.iter().filter(|byte| **byte == b'\n').count())
+        format!("{}: ", place(1 + before.iter().filter(|byte| **byte == b'\n').count()))
     });
-    if key.is_empty() { format!("{line}{message}") } else { format!("{line}{key}: {message}") }
+    if key.is_empty() { format!("{place}{message}") } else { format!("{place}{key}: {message}") }
+}
+
+/// What is wrong, in our words and on one line.
+fn plain(error: &toml::de::Error) -> String {
+    error.message().replace("unknown field", "unknown key").replace('\n', " ")
 }
 
 /// Every key that stands in a text, also behind a `#` at the start of a line, where a key

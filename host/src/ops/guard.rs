@@ -7,9 +7,10 @@ use axum::http::{HeaderMap, Method, header};
 
 use crate::config::Secret;
 
-/// The path that everybody who can reach the port may read: whether the host is well. All others
-/// show what it trades.
-const OPEN_TO_ALL: &str = "/health";
+/// The paths that everybody who can reach the port may read: whether the host is well, and that it
+/// is not idle. All others show what it trades.
+const OPEN_TO_ALL: [&str; 5] =
+    ["/health", "/_health", "/_agentuity/health", "/_idle", "/_agentuity/idle"];
 
 /// Decides about requests.
 #[derive(Debug)]
@@ -44,10 +45,15 @@ impl Guard {
             return Err(Refusal::WrongHost);
         }
         let reads = method == Method::GET || method == Method::HEAD;
-        if reads && (self.loopback || path == OPEN_TO_ALL) {
+        if reads && (OPEN_TO_ALL.contains(&path) || self.may_read(headers)) {
             return Ok(());
         }
         if self.has_token(headers) { Ok(()) } else { Err(Refusal::NoToken) }
+    }
+
+    /// Whether who asks may read what the host trades.
+    pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
+        self.loopback || self.has_token(headers)
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
@@ -123,7 +129,12 @@ mod tests {
     fn beyond_this_machine_only_health_is_read_without_a_token() {
         let guard = Guard::new(Secret::new("t".into()), Ipv4Addr::UNSPECIFIED.into());
         let check = |path| guard.check(&Method::GET, path, &HeaderMap::new());
-        assert_eq!(check("/health"), Ok(()));
+        for path in OPEN_TO_ALL {
+            assert_eq!(check(path), Ok(()), "{path}");
+            let posted = guard.check(&Method::POST, path, &HeaderMap::new());
+            assert_eq!(posted, Err(Refusal::NoToken), "{path}");
+        }
+        assert!(!guard.may_read(&HeaderMap::new()));
         for path in ["/metrics", "/status", "/positions", "/orders", "/agents", "/"] {
             assert_eq!(check(path), Err(Refusal::NoToken), "{path}");
         }

@@ -2,15 +2,16 @@
 //!
 //! - [`Source`] is all that this module knows of the rest: who can tell the [`Status`], and who
 //!   can halt and resume.
-//! - [`Server`] answers `/health`, `/status`, `/agents`, `/positions`, `/orders`, `/metrics`, and
-//!   takes `POST /halt` and `POST /resume`.
+//! - [`Server`] answers `/health`, `/status`, `/agents`, `/positions`, `/orders`, `/metrics`, takes
+//!   `POST /halt` and `POST /resume`, and has `/_health` and `/_idle` for platforms that run it.
 //! - [`live`] shows the status on the terminal, or in the log where there is none.
 //!
 //! Nothing here decides anything about trading, and nothing here waits without a timeout: a desk
 //! that does not answer is reported as just that.
 //!
 //! The port listens on loopback by default. What changes something needs the token of this run,
-//! which only the user who started the host can read. A web page in a browser on this machine
+//! which only the user who started the host can read; on an address that other machines reach, so
+//! does all but the health. A web page in a browser on this machine
 //! can do neither: it does not have the token, and a request under any other name than this
 //! machine's own is refused.
 

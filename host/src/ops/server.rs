@@ -10,7 +10,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -32,6 +32,10 @@ use crate::model::AgentId;
 /// How many requests are answered at a time; more are refused at once, so that a storm of
 /// monitors never becomes a queue at the desk.
 const REQUESTS_MAX: usize = 32;
+
+/// How many of strangers, who may ask for the health alone, are answered at a time: they must not
+/// keep the operator out, nor the desk busy.
+const STRANGERS_MAX: usize = 2;
 
 /// The largest body of a request, in bytes: a halt with its reason.
 const BODY_BYTES_MAX: usize = 4_096;
@@ -115,6 +119,7 @@ impl Server {
             source,
             guard: Guard::new(token, bound.ip()),
             requests: Semaphore::new(REQUESTS_MAX),
+            strangers: Semaphore::new(STRANGERS_MAX),
             timeout,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -155,6 +160,7 @@ struct App<S> {
     source: Arc<S>,
     guard: Guard,
     requests: Semaphore,
+    strangers: Semaphore,
     timeout: Duration,
 }
 
@@ -162,6 +168,10 @@ fn routes<S: Source>(app: App<S>) -> Router {
     let app = Arc::new(app);
     Router::new()
         .route("/health", get(health::<S>))
+        .route("/_health", get(alive::<S>))
+        .route("/_agentuity/health", get(alive::<S>))
+        .route("/_idle", get(idle))
+        .route("/_agentuity/idle", get(idle))
         .route("/status", get(status::<S>))
         .route("/agents", get(agents::<S>))
         .route("/positions", get(positions::<S>))
@@ -181,7 +191,9 @@ async fn admit<S: Source>(
     next: Next,
 ) -> Result<Response, Failure> {
     app.guard.check(request.method(), request.uri().path(), request.headers())?;
-    let _permit = app.requests.try_acquire().map_err(|_| Failure::Busy)?;
+    let known = app.guard.may_read(request.headers());
+    let places = if known { &app.requests } else { &app.strangers };
+    let _permit = places.try_acquire().map_err(|_| Failure::Busy)?;
     Ok(next.run(request).await)
 }
 
@@ -251,17 +263,30 @@ impl<S: Source> App<S> {
 struct Health {
     /// `ok`, or `degraded` where the host runs but does not trade.
     status: &'static str,
-    /// Why it does not trade.
-    troubles: Vec<String>,
+    /// Why it does not trade; only for those who may read what it trades.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    troubles: Option<Vec<String>>,
 }
 
 type Answer<T> = Result<Json<T>, Failure>;
 
 /// 200 as long as the desk answers: a host that is halted or reconnecting is not helped by a
 /// restart.
-async fn health<S: Source>(State(app): State<Arc<App<S>>>) -> Answer<Health> {
+async fn health<S: Source>(State(app): State<Arc<App<S>>>, headers: HeaderMap) -> Answer<Health> {
     let troubles = app.status().await?.troubles();
-    Ok(Json(Health { status: if troubles.is_empty() { "ok" } else { "degraded" }, troubles }))
+    let status = if troubles.is_empty() { "ok" } else { "degraded" };
+    Ok(Json(Health { status, troubles: app.guard.may_read(&headers).then_some(troubles) }))
+}
+
+/// The same in the form that platforms ask for: a status and one word.
+async fn alive<S: Source>(State(app): State<Arc<App<S>>>) -> Result<&'static str, Failure> {
+    app.status().await.map(|_| "OK")
+}
+
+/// Asked by platforms that put to sleep what is idle. A host that runs never is: it follows books,
+/// and its orders work without a request from anybody.
+async fn idle() -> &'static str {
+    "NO"
 }
 
 async fn status<S: Source>(State(app): State<Arc<App<S>>>) -> Answer<Status> {

@@ -32,7 +32,7 @@ pub mod redis;
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+pub const LOOK: Duration = Duration::from_millis(10);
 
 /// Enough for any trade.
 const MILLION: Dollars = Dollars::from_dollars(1_000_000);

@@ -20,8 +20,11 @@ impl Floor {
     pub fn hotpit(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotpit"));
         command.arg("--config").arg(self.config_path()).args(arguments);
-        for variable in ["KALSHI_KEY_ID", "KALSHI_PRIVATE_KEY", "KALSHI_PRIVATE_KEY_FILE"] {
-            command.env_remove(variable);
+        for (variable, _) in std::env::vars_os() {
+            if let Some("KALSHI" | "HOTPIT") = variable.to_str().and_then(|it| it.split('_').next())
+            {
+                command.env_remove(variable);
+            }
         }
         command.stdin(Stdio::null());
         command

@@ -150,3 +150,21 @@ async fn a_file_with_mistakes_starts_nothing_and_names_them_all() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("lvie") && error.contains("desks"), "{error}");
 }
+
+#[test]
+fn variables_that_mean_nothing_end_the_start_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hotpit"))
+        .arg("run")
+        .current_dir(&folder)
+        .env_clear()
+        .envs([("HOTPIT_AGENTS_DIR", "hunter2"), ("HOTPIT_LIVE", "hunter2")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("HOTPIT_AGENTS_DIR: no such setting"), "{error}");
+    assert!(error.contains("HOTPIT_LIVE: neither true nor false"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    assert!(std::fs::read_dir(&folder).unwrap().next().is_none(), "nothing has begun");
+}

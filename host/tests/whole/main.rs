@@ -5,8 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agentuity;
 mod commands;
 mod crash;
+mod deployment;
+mod docker;
 mod faults;
 mod folder;
 mod hostile;

@@ -94,9 +94,19 @@ impl Host<'_> {
         if let Some(time) = self.run_for {
             command.args(["--for", time]);
         }
+        // What this shell has set for another host must not reach this one. The password of Redis is
+        // not in its configuration.
+        let is_setting =
+            |name: &str| name.starts_with("HOTPIT_") && !name.starts_with("HOTPIT_REDIS_PASSWORD");
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_setting) {
+                command.env_remove(name);
+            }
+        }
         command
             .env("KALSHI_KEY_ID", &self.key.key_id)
             .env("KALSHI_PRIVATE_KEY_FILE", &self.key.private_key)
+            .env_remove("KALSHI_KEY_ID_FILE")
             .env_remove("KALSHI_PRIVATE_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
