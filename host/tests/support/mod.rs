@@ -27,6 +27,7 @@ pub mod books;
 pub mod logs;
 pub mod program;
 pub mod redis;
+pub mod roles;
 
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(45);

@@ -17,6 +17,7 @@ mod newcomer;
 mod order_groups;
 mod outages;
 mod recording;
+mod roles;
 mod secrets;
 mod streams;
 mod trading;
