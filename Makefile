@@ -102,9 +102,9 @@ $(PYTHON_ENV)/%.wasm: agents/%/agent.py $(PYTHON_NEEDS)
 $(PYTHON_ENV)/%.wasm: host/tests/guests/%/agent.py $(PYTHON_NEEDS)
 	$(componentize)
 
-$(PYTHON_ENV)/ready: $(PYTHON_SDK)/requirements.txt
+$(PYTHON_ENV)/ready: $(PYTHON_SDK)/requirements.txt host/tests/requirements.txt
 	@python3 -m venv $(PYTHON_ENV)
-	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check $(^:%=-r %)
 	@touch $@
 
 agentuity: agents ## Stage the folder for Agentuity: dist/agentuity

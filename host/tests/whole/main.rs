@@ -20,4 +20,5 @@ mod recording;
 mod roles;
 mod secrets;
 mod streams;
+mod subscriber;
 mod trading;
