@@ -16,6 +16,7 @@ mod many;
 mod measure;
 mod neighbor;
 mod path;
+mod redis_bus;
 mod scoreboard;
 mod stream;
 mod swap;
@@ -39,7 +40,7 @@ mod tap;
 /// A group of figures.
 type Group = (&'static str, fn());
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("feed", feed::print),
     ("scoreboard", scoreboard::print),
     ("connection", connection::print),
@@ -51,6 +52,7 @@ const GROUPS: [Group; 13] = [
     ("swap", swap::print),
     ("neighbor", neighbor::print),
     ("many", many::print),
+    ("redis_bus", redis_bus::print),
     ("tick_to_order_embedded", path::print_embedded),
     ("tick_to_order_redis", path::print_redis),
 ];
