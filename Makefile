@@ -3,13 +3,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Ends `make run` by itself after this long: make run FOR=30s
+# Ends `make run` by itself after this long: make run FOR=30s. So long last `make soak` and `make flood`,
+# ten minutes if it is not said.
 FOR ?=
 # Fans the data out over this Redis: make run REDIS=redis://127.0.0.1:6379
 REDIS ?=
-
-# How long `make soak` lasts.
-MINUTES ?= 10
 
 # Where the recipes and tests look for what was built.
 export CARGO_TARGET_DIR := target
@@ -44,7 +42,7 @@ PYTHON ?= optional
 LINT_ENV := target/lint
 HADOLINT := 2.15.1
 
-.PHONY: help run test faults agents guests python python-tests agentuity bench soak fuzz lint lint-image clean wasm-target
+.PHONY: help run test faults agents guests python python-tests agentuity bench soak flood fuzz lint lint-image clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,8 +114,11 @@ agentuity: agents ## Stage the folder for Agentuity: dist/agentuity
 bench: guests ## Measure; prints lines of: name value unit
 	@cargo bench --quiet -p hotpit --bench figures
 
-soak: guests ## Follow 5,000 markets at 20,000 frames a second for a while: make soak MINUTES=10
-	@MINUTES=$(MINUTES) cargo bench --quiet -p hotpit --bench soak
+soak: guests ## Run a fleet of hosts through every trouble for a while: make soak FOR=10m
+	@FOR=$(FOR) cargo bench --quiet -p hotpit --bench soak
+
+flood: guests ## Follow 5,000 markets at 20,000 frames a second for a while: make flood FOR=10m
+	@FOR=$(FOR) cargo bench --quiet -p hotpit --bench soak -- flood
 
 fuzz: guests ## Feed what parses the outside world with what nobody expects; needs g++
 	@host/fuzz/run $(SECONDS_EACH)

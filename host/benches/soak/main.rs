@@ -1,138 +1,47 @@
-//! A long run under load: thousands of markets over one connection, thousands of frames a second,
-//! into the program as it is run, a process of its own. Prints what it took, once a minute and at
-//! the end. `make soak MINUTES=10`.
+//! Long runs of the program as it is run, against the practice exchange. Not run by `cargo test`.
+//!
+//! - `make soak FOR=10m`: a fleet of hosts, and everything that can befall it. See [`fleet`].
+//! - `make flood FOR=10m`: one host, and as many frames as there can be. See [`flood`].
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
 
+#[allow(unreachable_pub, reason = "shared with tests")]
+#[path = "../../tests/support/books.rs"]
+mod books;
+mod fleet;
+mod flood;
 #[path = "../support/guest.rs"]
 mod guests;
 mod market;
 mod process;
+#[allow(dead_code, reason = "shared with tests")]
+#[path = "../../tests/support/redis.rs"]
+mod redis_server;
 
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use hotpit::ops::Status;
-use hotpit_exchange::server::credentials::{KeyKind, generate_credentials};
-use hotpit_exchange::server::{AccountSettings, Handle, Settings, start};
-use hotpit_rt::net::TcpListener;
-use hotpit_rt::{Clock, Entropy};
-use tokio::time::{MissedTickBehavior, interval, sleep};
-
-use self::market::Load;
-use self::process::Program;
-
-const MARKETS: usize = 5_000;
-/// Frames a second that the exchange is to send.
-const RATE: u64 = 20_000;
-/// How often orders are moved.
-const BEAT: Duration = Duration::from_millis(10);
-/// How long the host may take to follow every market.
-const PATIENCE: Duration = Duration::from_secs(120);
+use std::time::Duration;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
     // `cargo test --benches` runs it too, with nothing to say.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
-    let minutes = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let length = std::env::var("FOR").ok().filter(|text| !text.is_empty());
+    let length = length.map_or(Duration::from_secs(600), |text| duration(&text));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(soak(Duration::from_secs(60 * minutes)));
-}
-
-async fn soak(length: Duration) {
-    let folder = tempfile::tempdir().unwrap();
-    let key = generate_credentials(folder.path(), KeyKind::Ed25519).unwrap();
-    let account = AccountSettings::new(&*key.key_id, key.public_key_pem().unwrap());
-    let settings = Settings {
-        accounts: vec![account],
-        scenario: None,
-        subscription_markets_max: MARKETS,
-        ..Settings::default()
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let exchange = start(settings, listener, Clock::system(), Entropy::seeded(7)).await.unwrap();
-    let load = exchange.with_floor(|floor| Load::list(floor, MARKETS)).await.unwrap();
-    configure(folder.path(), &exchange);
-    let host = Program::start(folder.path(), &key);
-    let began = Instant::now();
-    loop {
-        assert!(began.elapsed() < PATIENCE, "the host does not follow {MARKETS} markets");
-        let status = host.status();
-        if status.is_some_and(|status| status.books.synced == MARKETS as u64) {
-            break;
-        }
-        sleep(Duration::from_millis(200)).await;
+    if arguments.iter().any(|argument| argument == "flood") {
+        runtime.block_on(flood::run_for(length));
+    } else {
+        runtime.block_on(fleet::run_for(length));
     }
-    println!("soak_markets_synced {MARKETS} in {:.1} s", began.elapsed().as_secs_f64());
-    run(&exchange, load, &host, length).await;
 }
 
-/// Moves orders until the time is over, and tells how the host stands.
-async fn run(exchange: &Handle, mut load: Load, host: &Program, length: Duration) {
-    let began = Instant::now();
-    let first = host.status().unwrap();
-    let used_before = host.processor_time();
-    let mut beats = interval(BEAT);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let per_beat = RATE * u64::try_from(BEAT.as_millis()).unwrap() / 1_000;
-    let mut told = Instant::now();
-    let mut memory_most = 0;
-    while began.elapsed() < length {
-        beats.tick().await;
-        load = exchange.with_floor(move |floor| load.moved(floor, per_beat)).await.unwrap();
-        if told.elapsed() >= Duration::from_secs(60).min(length / 2) {
-            told = Instant::now();
-            let status = host.status().unwrap();
-            memory_most = memory_most.max(host.memory());
-            tell(&first, &status, host, began.elapsed());
-            assert_eq!(kalshi(&status).gaps, 0, "{status:#?}");
-        }
+/// A time such as `90s` or `10m`.
+fn duration(text: &str) -> Duration {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: u64 = number.parse().expect("FOR is a time such as 90s or 10m");
+    match unit {
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(60 * number),
+        _ => panic!("FOR is a time such as 90s or 10m"),
     }
-    let took = began.elapsed();
-    let last = host.status().unwrap();
-    let processor = host.processor_time() - used_before;
-    let (before, after) = (kalshi(&first), kalshi(&last));
-    let frames = after.messages - before.messages;
-    println!("soak_frames {frames} frames");
-    println!("soak_frames_per_second {:.0} frames_per_s", frames as f64 / took.as_secs_f64());
-    println!("soak_gaps {} gaps", after.gaps);
-    println!("soak_reconnects {} reconnects", after.connects - 1);
-    println!("soak_stale_books {} books", last.books.stale);
-    println!("soak_processor {:.1} %", 100.0 * processor.as_secs_f64() / took.as_secs_f64());
-    println!("soak_memory_most {} MiB", memory_most.max(host.memory()) >> 20);
-    println!("soak_memory_last {} MiB", host.memory() >> 20);
-    println!("soak_delay_last {} ms", after.delay_ms);
-}
-
-fn tell(first: &Status, now: &Status, host: &Program, elapsed: Duration) {
-    let stream = kalshi(now);
-    let frames = stream.messages - kalshi(first).messages;
-    println!(
-        "after {:>4} s: {:.0} frames/s, {} gaps, {} books synced, {} MiB, {} ms late",
-        elapsed.as_secs(),
-        frames as f64 / elapsed.as_secs_f64(),
-        stream.gaps,
-        now.books.synced,
-        host.memory() >> 20,
-        stream.delay_ms
-    );
-}
-
-fn kalshi(status: &Status) -> &hotpit::streams::StreamReport {
-    status.streams.iter().find(|stream| stream.name == "kalshi").expect("the stream is listed")
-}
-
-fn configure(folder: &Path, exchange: &Handle) {
-    let agents = folder.join("agents");
-    fs::create_dir(&agents).unwrap();
-    fs::copy(guests::guest_file("hostile"), agents.join("watcher.wasm")).unwrap();
-    fs::write(agents.join("watcher.toml"), format!("series = [\"{}\"]\n", market::SERIES)).unwrap();
-    let at = exchange.address();
-    let text = format!(
-        "venue = \"http://{at}\"\nstate_folder = {:?}\n[agents]\nfolder = {agents:?}\n\
-         [feeds.espn]\nurl = \"http://{at}\"\n[ops]\nbind = \"127.0.0.1:0\"\n",
-        folder.join("state")
-    );
-    fs::write(folder.join("hotpit.toml"), text).unwrap();
 }

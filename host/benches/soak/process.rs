@@ -10,6 +10,8 @@ use hotpit_exchange::server::credentials::Credentials;
 
 /// A clock tick of `/proc`, of which Linux has 100 a second.
 const TICK: Duration = Duration::from_millis(10);
+/// Where the program says how it stood at its end.
+const REPORT: &str = "report.json";
 /// The size of a page.
 const PAGE: u64 = 4_096;
 
@@ -20,10 +22,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn start(folder: &Path, key: &Credentials) -> Self {
+    /// `hotpit run`, with `hotpit.toml` of the folder and these arguments. At its end how it stood
+    /// is in `report.json` there.
+    pub(crate) fn start(folder: &Path, key: &Credentials, arguments: &[&str]) -> Self {
         let config = folder.join("hotpit.toml");
-        let output = |name: &str| File::create(folder.join(name)).unwrap();
-        let child = hotpit(&config, &["run"])
+        let output =
+            |name: &str| File::options().create(true).append(true).open(folder.join(name)).unwrap();
+        let child = hotpit(&config, &["run", "--report"])
+            .arg(folder.join(REPORT))
+            .args(arguments)
             .env("KALSHI_KEY_ID", &key.key_id)
             .env("KALSHI_PRIVATE_KEY_FILE", &key.private_key)
             .stdout(output("stdout"))
@@ -37,6 +44,22 @@ impl Program {
     pub(crate) fn status(&self) -> Option<Status> {
         let output = hotpit(&self.config, &["status", "--json"]).output().unwrap();
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// Ends it in order; how it stood then.
+    pub(crate) fn stop(mut self) -> Status {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}: {status}", self.config.display());
+        let report = self.config.with_file_name(REPORT);
+        serde_json::from_slice(&fs::read(report).unwrap()).unwrap()
+    }
+
+    /// Ends it at once (SIGKILL).
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// The memory it holds, in bytes.
