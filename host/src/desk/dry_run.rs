@@ -64,7 +64,7 @@ impl<V: Venue> Venue for DryRun<V> {
         PlaceOutcome::NotSent { reason: "DRY_RUN: live trading is off".to_owned() }
     }
 
-    /// None is made: an order that would be sent is in none either, and says so.
+    /// None is made: what is not sent needs none.
     async fn make_group(&self, _limit: Quantity, _shard: i32) -> Result<Arc<str>, String> {
         Err("DRY_RUN: live trading is off".to_owned())
     }

@@ -152,6 +152,7 @@ impl Desk {
             state: OrderState::Sent,
             filled: Quantity::ZERO,
             booked: Quantity::ZERO,
+            group: None,
             rounding: Rounding::default(),
             created: now,
             heard: now,

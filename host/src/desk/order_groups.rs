@@ -2,11 +2,12 @@
 //!
 //! The orders of an agent on a shard are in one group. Once more of its contracts traded within 15
 //! seconds than its limit, the exchange cancels its orders and takes no others (Kalshi, order
-//! groups). The desk then halts the agent, and forgets the group: an agent that is resumed gets a
-//! new one. A group is made for the first order that needs it, which waits for it, and outlives the
-//! run.
+//! groups). The desk then halts the agent. An agent that is resumed gets a new group, whatever it was
+//! halted for: that a group was stopped may have been told to nobody. A group is made for the first
+//! order that needs it, which waits for it, and outlives the run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotpit_units::Timestamp;
@@ -28,7 +29,12 @@ const ORDER_GROUP: &str = "ORDER_GROUP";
 
 /// The groups of this host, by agent and shard.
 #[derive(Debug, Default)]
-pub(super) struct OrderGroups(BTreeMap<(AgentSlot, i32), Group>);
+pub(super) struct OrderGroups {
+    all: BTreeMap<(AgentSlot, i32), Group>,
+    /// Those that an agent's orders may still be in, while new ones go into another. One at most for
+    /// each resume and each limit that was changed.
+    former: BTreeMap<Arc<str>, (AgentSlot, i32)>,
+}
 
 #[derive(Debug)]
 enum Group {
@@ -40,12 +46,31 @@ enum Group {
 
 impl OrderGroups {
     pub(super) fn restore(&mut self, agent: AgentSlot, shard: i32, group: OrderGroup) {
-        self.0.insert((agent, shard), Group::Made(group));
+        self.all.insert((agent, shard), Group::Made(group));
     }
 
     fn whose(&self, id: &str) -> Option<(AgentSlot, i32)> {
         let is_it = |group: &Group| matches!(group, Group::Made(group) if *group.id == *id);
-        self.0.iter().find(|(_, group)| is_it(group)).map(|(whose, _)| *whose)
+        let current = self.all.iter().find(|(_, group)| is_it(group)).map(|(whose, _)| *whose);
+        current.or_else(|| self.former.get(id).copied())
+    }
+
+    /// New orders go into another group; whether there was one.
+    fn retire(&mut self, whose: (AgentSlot, i32)) -> bool {
+        let Some(Group::Made(group)) = self.all.get(&whose) else { return false };
+        self.former.insert(Arc::clone(&group.id), whose);
+        self.all.remove(&whose);
+        true
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = OrderKey> + '_ {
+        self.all
+            .values()
+            .flat_map(|group| match group {
+                Group::Asked { waiting } => waiting.as_slice(),
+                Group::Made(_) => &[],
+            })
+            .map(|(key, _)| *key)
     }
 }
 
@@ -61,7 +86,7 @@ pub(super) enum Refused {
 impl Refused {
     /// None: nothing. Kalshi publishes the code for FIX alone, `EXCEEDED_ORDER_GROUP_RISK_LIMIT`.
     pub(super) fn read(reason: &str) -> Option<Self> {
-        let reason = reason.to_ascii_lowercase();
+        let reason = reason.to_ascii_lowercase().replace([' ', '-'], "_");
         if !reason.contains("order_group") {
             return None;
         }
@@ -84,16 +109,20 @@ impl Desk {
             return;
         }
         let exchange_index = approved.request().exchange_index;
-        match self.groups.0.get_mut(&(agent, exchange_index)) {
+        match self.groups.all.get_mut(&(agent, exchange_index)) {
             Some(Group::Made(group)) if group.limit == limit => {
+                if let Some(order) = self.orders.get_mut(key) {
+                    order.group = Some(Arc::clone(&group.id));
+                }
                 let approved = approved.in_group(&group.id);
                 out.requests.push(Request::Place { order: key, approved });
             }
             Some(Group::Asked { waiting }) => waiting.push((key, approved)),
             // One with another limit is of an earlier run: its orders stay in it.
             Some(Group::Made(_)) | None => {
+                self.groups.retire((agent, exchange_index));
                 let asked = Group::Asked { waiting: vec![(key, approved)] };
-                self.groups.0.insert((agent, exchange_index), asked);
+                self.groups.all.insert((agent, exchange_index), asked);
                 out.requests.push(Request::Group { agent: name.clone(), exchange_index, limit });
             }
         }
@@ -109,8 +138,10 @@ impl Desk {
         out: &mut Outputs,
     ) {
         let agent = self.ledger.agents.slot(name);
-        let asked = self.groups.0.remove(&(agent, exchange_index));
+        let asked = self.groups.all.get_mut(&(agent, exchange_index));
         let Some(Group::Asked { waiting }) = asked else { return };
+        let waiting = std::mem::take(waiting);
+        self.groups.all.remove(&(agent, exchange_index));
         let group = match result {
             Ok(group) => group,
             Err(reason) => {
@@ -132,6 +163,7 @@ impl Desk {
                 self.not_sent(key, reason, now, out);
                 continue;
             }
+            order.group = Some(Arc::clone(&group.id));
             order.heard = now;
             order.arrived_by = now + ARRIVAL_MAX;
             let approved = approved.in_group(&group.id);
@@ -140,39 +172,93 @@ impl Desk {
         self.groups.restore(agent, exchange_index, group);
     }
 
+    /// The markets of the orders that wait for a group.
+    #[must_use]
+    pub fn waiting_for_groups(&self) -> Vec<Arc<str>> {
+        let orders = self.groups.waiting().filter_map(|key| self.orders.get(key));
+        orders.map(|order| Arc::clone(&order.ticker)).collect()
+    }
+
+    /// How long an order waits cannot be told over a change of the clock.
+    pub(super) fn drop_waiting_for_groups(&mut self, now: Timestamp, out: &mut Outputs) {
+        let mut dropped = Vec::new();
+        for group in self.groups.all.values_mut() {
+            if let Group::Asked { waiting } = group {
+                dropped.append(waiting);
+            }
+        }
+        for (key, _) in dropped {
+            self.not_sent(key, "the clock was set", now, out);
+        }
+    }
+
     /// The exchange canceled the orders of a group, and takes no others.
     pub(super) fn group_stopped(&mut self, id: &str, now: Timestamp, out: &mut Outputs) {
         // Others on the account may have groups as well.
-        if let Some((agent, exchange_index)) = self.groups.whose(id) {
-            self.group_refused(agent, exchange_index, Refused::Stopped, now, out);
-            // Which of its orders are gone is told by reports that may get lost.
-            self.sync.read_soon(now);
+        let Some(whose) = self.groups.whose(id) else { return };
+        if self.is_in(whose, id) {
+            self.leave_group(whose, now, out);
         }
+        self.halt_for_group(whose, now, out);
+        // Which of its orders are gone is told by reports that may get lost.
+        self.sync.read_soon(now);
     }
 
     /// The exchange refused an order for its group.
     pub(super) fn group_refused(
         &mut self,
-        agent: AgentSlot,
-        exchange_index: i32,
+        key: OrderKey,
         refused: Refused,
         now: Timestamp,
         out: &mut Outputs,
     ) {
-        if let Some(Group::Made(_)) = self.groups.0.get(&(agent, exchange_index)) {
-            self.groups.0.remove(&(agent, exchange_index));
-            self.note_group(agent, exchange_index, None, now, out);
+        let Some(order) = self.orders.get(key) else { return };
+        let (whose, group) = ((order.agent, order.exchange_index), order.group.clone());
+        // A late word on one that new orders are not in any more says nothing of those.
+        if !group.is_some_and(|id| self.is_in(whose, &id)) {
+            return;
         }
-        let is_halted =
-            self.ledger.agents.get(agent).halted.as_ref().is_some_and(|it| !it.reducing);
-        if refused == Refused::Stopped && !is_halted {
-            let limit = self.settings.limits.group_contracts;
-            let reason = format!(
-                "{ORDER_GROUP}: the exchange stopped it on shard {exchange_index}: contracts_limit={limit} \
-                 window_s=15"
-            );
-            self.halt(self.agent_name(agent), Halted::all(reason), now, out);
+        self.leave_group(whose, now, out);
+        if refused == Refused::Stopped {
+            self.halt_for_group(whose, now, out);
         }
+    }
+
+    /// The agent's next orders go into new groups.
+    pub(super) fn leave_groups(&mut self, agent: AgentSlot, now: Timestamp, out: &mut Outputs) {
+        let of_agent = self.groups.all.keys().filter(|(whose, _)| *whose == agent);
+        for whose in of_agent.copied().collect::<Vec<_>>() {
+            self.leave_group(whose, now, out);
+        }
+    }
+
+    fn leave_group(&mut self, whose: (AgentSlot, i32), now: Timestamp, out: &mut Outputs) {
+        if self.groups.retire(whose) {
+            self.note_group(whose.0, whose.1, None, now, out);
+        }
+    }
+
+    /// Whether new orders go into this group.
+    fn is_in(&self, whose: (AgentSlot, i32), id: &str) -> bool {
+        matches!(self.groups.all.get(&whose), Some(Group::Made(group)) if *group.id == *id)
+    }
+
+    fn halt_for_group(
+        &mut self,
+        (agent, exchange_index): (AgentSlot, i32),
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let halted = self.ledger.agents.get(agent).halted.as_ref();
+        if halted.is_some_and(|it| !it.reducing) {
+            return;
+        }
+        let limit = self.settings.limits.group_contracts;
+        let reason = format!(
+            "{ORDER_GROUP}: the exchange stopped it on shard {exchange_index}: contracts_limit={limit} \
+             window_s=15"
+        );
+        self.halt(self.agent_name(agent), Halted::all(reason), now, out);
     }
 
     fn note_group(

@@ -52,6 +52,8 @@ pub(super) struct Order {
     pub(super) filled: Quantity,
     /// The sum of the fills that were booked.
     pub(super) booked: Quantity,
+    /// The order group that it was sent in.
+    pub(super) group: Option<Arc<str>>,
     /// What rounding took from its fills.
     pub(super) rounding: Rounding,
     pub(super) created: Timestamp,

@@ -73,10 +73,9 @@ impl Desk {
                 self.heard(key, event, filled, reason, now, out);
             }
             PlaceOutcome::Rejected { reason } => {
-                let (agent, exchange_index) = (order.agent, order.exchange_index);
                 self.heard(key, Event::Refused, Quantity::ZERO, &reason, now, out);
                 if let Some(refused) = Refused::read(&reason) {
-                    self.group_refused(agent, exchange_index, refused, now, out);
+                    self.group_refused(key, refused, now, out);
                 }
                 if !is_ordinary(&reason) {
                     self.refused(key, true, now, out);

@@ -50,6 +50,7 @@ impl Desk {
     ) {
         for settlement in &snapshot.settlements {
             let Some(slot) = self.ledger.markets.find(&settlement.ticker) else { continue };
+            self.settle_what_cancels_out(slot, settlement.price, snapshot, now, out);
             let market = self.ledger.markets.get_mut(slot);
             let Some(ours) = market.closed_at else { continue };
             let theirs = settlement.price;
@@ -60,6 +61,23 @@ impl Desk {
                 let ticker = Some(Arc::clone(&settlement.ticker));
                 out.records.push(difference("settlement", ticker, detail, now));
             }
+        }
+    }
+
+    /// The account has no position where what agents hold cancels out, whether the market has paid or
+    /// not: there its listing alone tells.
+    fn settle_what_cancels_out(
+        &mut self,
+        slot: MarketSlot,
+        price: Price,
+        snapshot: &AccountSnapshot,
+        now: Timestamp,
+        out: &mut Outputs,
+    ) {
+        let market = self.ledger.markets.get(slot);
+        let is_old = market.traded + self.settings.timing.read_lag() <= snapshot.requested_at;
+        if market.held.is_zero() && is_old {
+            self.settle(slot, price, now, out);
         }
     }
 }

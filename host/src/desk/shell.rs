@@ -107,7 +107,7 @@ pub async fn run<V: Venue>(
         tokio::select! {
             biased;
             _ = ticks.tick() => shell.tick(),
-            input = shell.under_way.ended() => shell.step(input),
+            input = shell.under_way.ended() => shell.ended(input),
             message = inbox.recv(), if open => match message {
                 Some(message) => shell.receive(message),
                 None => {
@@ -260,6 +260,24 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         let _ = self.carry_out();
     }
 
+    /// Takes in the answer to a request.
+    fn ended(&mut self, input: Input) {
+        if let Input::Grouped { .. } = input {
+            self.look_at_waiting();
+        }
+        self.step(input);
+    }
+
+    /// Pulls the markets of orders that wait for a group, so that they leave on what is true now.
+    fn look_at_waiting(&mut self) {
+        let now = self.clock.now();
+        for ticker in self.desk.waiting_for_groups() {
+            if let Some(view) = self.views.find(&ticker) {
+                self.desk.apply(Input::Market(view), now, &mut self.out);
+            }
+        }
+    }
+
     fn step(&mut self, input: Input) {
         let _ = self.try_step(input);
     }
@@ -392,6 +410,9 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     /// from it is carried out by the caller or the next step.
     fn push_on(&mut self) {
         while let Some(input) = self.under_way.push_on() {
+            if let Input::Grouped { .. } = input {
+                self.look_at_waiting();
+            }
             self.desk.apply(input, self.clock.now(), &mut self.out);
         }
     }

@@ -23,7 +23,7 @@ use super::record::{
 use super::settings::{Settings, Timing};
 use super::sync::Sync;
 use super::told::Told;
-use crate::model::{AgentId, OrderState};
+use crate::model::{AgentId, MarketStatus, OrderState};
 
 /// How many fill ids are remembered. The exchange's fills are read again from a few minutes
 /// before the last one, so those that are forgotten are never seen again.
@@ -201,11 +201,21 @@ impl Desk {
         if order.cancel != Cancel::Idle {
             return Some("canceled before it was sent".to_owned());
         }
+        if self.stopping {
+            return Some("shutting down".to_owned());
+        }
+        if !self.ledger.agents.get(order.agent).live {
+            return Some("its agent does not run any more".to_owned());
+        }
         if let Some(reason) = self.sync.not_ready() {
             return Some(format!("not ready any more: {reason}"));
         }
         let view = self.ledger.markets.get(order.market).view.as_ref();
         let longest = Duration::from_millis(self.settings.limits.book_age_ms_max);
+        let trades = |view: &MarketView| view.market.status == MarketStatus::Active;
+        if !view.is_some_and(trades) {
+            return Some("its market does not trade any more".to_owned());
+        }
         let is_good = view.is_some_and(|view| view.synced && now.since(view.as_of) <= longest);
         (!is_good).then(|| "its market's book is not true any more".to_owned())
     }
@@ -304,6 +314,7 @@ impl Desk {
             state,
             filled: filled.max(booked),
             booked,
+            group: None,
             rounding: Rounding::default(),
             created: intent.ts,
             // The request may have left just before the last run ended.
@@ -415,7 +426,9 @@ impl Desk {
                 let slot = self.ledger.agents.slot(name);
                 let agent = self.ledger.agents.get_mut(slot);
                 agent.recent.refused = 0;
-                agent.halted.take()
+                let lifted = agent.halted.take();
+                self.leave_groups(slot, now, out);
+                lifted
             }
         };
         self.forgive(agent.as_ref(), lifted.as_ref(), now, out);

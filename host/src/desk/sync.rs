@@ -354,10 +354,14 @@ impl Desk {
         let mut undecided = false;
         for found in found {
             let slot = self.ledger.markets.slot(&found.ticker);
-            let settlement = self.ledger.markets.get(slot).settlement();
-            let listed = || snapshot.settlements.iter().find(|it| it.ticker == found.ticker);
-            let settlement = settlement.or_else(|| listed().map(|it| it.price));
             let pair = (found.ours, found.theirs);
+            let is_seen_again =
+                before.get(&found.ticker) == Some(&pair) || known.contains_key(&found.ticker);
+            let market = self.ledger.markets.get(slot);
+            let listed = || snapshot.settlements.iter().find(|it| it.ticker == found.ticker);
+            let settlement = market.paid().or_else(|| listed().map(|it| it.price));
+            // A result that may be amended yet is what was paid if the position stays away.
+            let settlement = settlement.or(market.settlement().filter(|_| is_seen_again));
             if !found.certain {
                 undecided = true;
                 if let Some(shown) = accepted.get(&found.ticker) {
@@ -367,8 +371,7 @@ impl Desk {
                 self.settle(slot, price, now, out);
             } else if adopt || accepted.get(&found.ticker) == Some(&pair) {
                 self.adopt_position(slot, &found, now, out);
-            } else if before.get(&found.ticker) == Some(&pair) || known.contains_key(&found.ticker)
-            {
+            } else if is_seen_again {
                 if known.get(&found.ticker) != Some(&pair) {
                     let detail = format!("ours={} theirs={}", found.ours, found.theirs);
                     let ticker = Some(Arc::clone(&found.ticker));

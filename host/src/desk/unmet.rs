@@ -122,6 +122,7 @@ impl Desk {
             state: OrderState::Sent,
             filled: report.filled,
             booked: Quantity::ZERO,
+            group: None,
             rounding: Rounding::default(),
             created: now,
             heard: now,

@@ -47,6 +47,7 @@ impl Desk {
     /// Durations that began before the clock was set begin anew: an order must not be taken for
     /// absent because time seemed to pass, nor anything wait for a time that is far away now.
     pub(super) fn clock_set(&mut self, by_ms: i64, now: Timestamp, out: &mut Outputs) {
+        self.drop_waiting_for_groups(now, out);
         for key in self.orders.open_keys() {
             if let Some(order) = self.orders.get_mut(key) {
                 order.heard = now;

@@ -167,6 +167,12 @@ impl Limits {
             [("series", &self.series), ("event", &self.event), ("market", &self.market)]
         {
             for (name, limits) in scopes {
+                let is_odd = |it: char| it.is_lowercase() || it.is_whitespace();
+                if name.is_empty() || name.chars().any(is_odd) {
+                    problems.push(format!(
+                        "desk.limits.{kind}.{name:?}: no ticker of Kalshi: those are in upper case"
+                    ));
+                }
                 limits.validate(kind, name, problems);
             }
         }
@@ -201,7 +207,7 @@ impl fmt::Display for Limits {
             "order {} contracts and ${}, position {} contracts a market, at risk ${} an agent, ${} \
              an event, ${} a series and ${} in all, loss a day ${} an agent and ${} in all, open \
              orders {} an agent and {} in all, {} orders a second an agent, book at most {} ms old, \
-             game at most {} ms old",
+             game at most {} ms old, {} contracts in 15 s before the exchange stops an agent",
             self.order_quantity,
             self.order_cost,
             self.position_per_market,
@@ -216,7 +222,16 @@ impl fmt::Display for Limits {
             self.orders_per_second,
             self.book_age_ms_max,
             self.game_age_ms_max,
-        )
+            self.group_contracts,
+        )?;
+        for (kind, scopes) in
+            [("series", &self.series), ("event", &self.event), ("market", &self.market)]
+        {
+            for name in scopes.keys() {
+                write!(f, ", stricter in {kind} {name}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -95,8 +95,12 @@ impl InMarket {
 
 #[cfg(test)]
 mod tests {
+    use hotpit_units::Side;
+
     use super::*;
-    use crate::desk::tests::{Floor, TICKER, bid, contracts, lenient};
+    use crate::desk::record::{Holding, RecoveredHolding};
+    use crate::desk::tests::{Floor, TICKER, agent, ask, bid, cents, contracts, held, lenient};
+    use crate::desk::{AgentLimits, Input, Recovered, Settings};
 
     fn limits(text: &str) -> Limits {
         toml::from_str(text).unwrap()
@@ -189,6 +193,36 @@ mod tests {
                 "desk.limits.market.A.open_orders_per_market: must be more than zero",
             ]
         );
+        problems.clear();
+        limits("[series.kxs]\nexposure = \"5\"").validate(&mut problems);
+        assert!(problems[0].contains("no ticker of Kalshi"), "{problems:?}");
         assert!(toml::from_str::<Limits>("[series.KXS]\nexposures = \"5\"").is_err());
+    }
+
+    #[test]
+    fn what_is_held_can_be_closed_whatever_the_scope_allows() {
+        let mut limits = lenient();
+        let scope = ScopeLimits {
+            order_quantity: Some(contracts(1)),
+            order_cost: Some(Dollars::from_raw(500_000)),
+            position_per_market: Some(contracts(1)),
+            exposure: Some(Dollars::from_raw(1)),
+            open_orders_per_market: Some(1),
+        };
+        limits.market.insert(TICKER.into(), scope);
+        let mut holding = Holding::default();
+        holding.trade(Side::Bid, cents(40), contracts(20), Dollars::ZERO);
+        let held_before = RecoveredHolding { agent: Some(agent()), ticker: TICKER.into(), holding };
+        let recovered = Recovered { runs: 1, holdings: vec![held_before], ..Recovered::default() };
+        let mut floor = Floor::cold(Settings { limits, ..Settings::default() }, recovered);
+        floor.apply(Input::Connected);
+        let mut snapshot = floor.snapshot();
+        snapshot.positions = vec![held(TICKER, 20)];
+        floor.apply(Input::Account(Ok(snapshot)));
+        floor.apply(Input::AgentUp { agent: agent(), limits: AgentLimits::default() });
+        floor.rest(ask(1, 45, 12));
+        floor.rest(ask(2, 46, 8));
+        let denied = floor.denied(ask(3, 47, 1));
+        assert!(denied.starts_with("COST_LIMIT: cost=0.530000 limit=0.500000"), "{denied}");
     }
 }

@@ -10,7 +10,13 @@ pub(super) fn quantity(case: &Case<'_>) -> Result<(), Denial> {
     if !order.is_positive() {
         return Err(Denial::QuantityInvalid { order });
     }
-    let limit = tighter(case.agent.limits.order_quantity, case.limits.order_quantity);
+    // What closes a position is held to what is one order by mistake, and to no scope of the market.
+    let desk = if case.reduces() {
+        case.question.limits.order_quantity
+    } else {
+        case.limits.order_quantity
+    };
+    let limit = tighter(case.agent.limits.order_quantity, desk);
     if order > limit {
         return Err(Denial::OrderLimit { order, limit });
     }
@@ -21,7 +27,8 @@ pub(super) fn cost(case: &Case<'_>) -> Result<(), Denial> {
     let order = case.question.order;
     let cost = leg_cost(order.side, order.price, order.quantity);
     let limit = case.limits.order_cost;
-    if cost > limit {
+    // What closes a position ties up nothing.
+    if cost > limit && !case.reduces() {
         return Err(Denial::CostLimit { cost, limit });
     }
     Ok(())

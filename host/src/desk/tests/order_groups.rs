@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::desk::record::{GroupChanged, OrderGroup};
+use crate::desk::{Leave, OnTrouble};
 
 const LIMIT: i64 = 50;
 
@@ -111,13 +112,28 @@ fn an_order_that_should_not_leave_any_more_does_not_when_the_group_is_there() {
         let unsynced = MarketView { synced: false, ..view(floor.now) };
         floor.apply(Input::Market(unsynced));
     };
+    let close = |floor: &mut Floor| {
+        let closed = Market { status: MarketStatus::Closed, ..market(MARKET, TICKER) };
+        floor.apply(Input::Market(view_of(closed, MARKET, floor.now)));
+    };
+    let end = |floor: &mut Floor| floor.apply(Input::Shutdown);
+    let stop = |floor: &mut Floor| {
+        floor.apply(Input::AgentDown { agent: agent(), reason: "deleted".to_owned() });
+    };
     for (hinder, told) in [
-        (halt as fn(&mut Floor), "ORDER_GROUP: canceled before it was sent"),
+        (close as fn(&mut Floor), "ORDER_GROUP: its market does not trade any more"),
+        (end, "ORDER_GROUP: shutting down"),
+        (stop, "ORDER_GROUP: its agent does not run any more"),
+        (halt, "ORDER_GROUP: canceled before it was sent"),
         (cancel, "ORDER_GROUP: canceled before it was sent"),
         (wait, "ORDER_GROUP: it took too long to be made: the next order is in it at once"),
         (lose_the_book, "ORDER_GROUP: its market's book is not true any more"),
     ] {
         let mut floor = floor();
+        // Its orders are to work on whatever happens: none of this is because they are canceled.
+        let keep = OnTrouble { shutdown: Leave::Keep, stop: Leave::Keep, ..OnTrouble::default() };
+        let limits = AgentLimits { on: keep, ..AgentLimits::default() };
+        floor.apply(Input::AgentUp { agent: agent(), limits });
         want(&mut floor, bid(1, 40, 1));
         hinder(&mut floor);
         floor.apply(grouped(Ok(group("g1"))));
@@ -151,6 +167,8 @@ fn a_refusal_that_names_the_group_is_heeded() {
         ("order_group_limit_exceeded: until it is reset", true),
         ("EXCEEDED_ORDER_GROUP_RISK_LIMIT", true),
         ("order_group_not_found", false),
+        ("invalid_order: Order group is triggered", true),
+        ("not_found: order group not found", false),
     ] {
         let mut floor = floor();
         want(&mut floor, bid(1, 40, 1));
@@ -166,4 +184,55 @@ fn a_refusal_that_names_the_group_is_heeded() {
         want(&mut floor, bid(2, 40, 1));
         assert_eq!(asked(&floor), 1, "{reason}");
     }
+}
+
+#[test]
+fn an_agent_that_is_resumed_gets_a_new_group_whatever_it_was_halted_for() {
+    let mut floor = floor();
+    want(&mut floor, bid(1, 40, 1));
+    floor.apply(grouped(Ok(group("g1"))));
+    floor.apply(Input::Halt { agent: Some(agent()), halted: Halted::all("refused") });
+    floor.apply(Input::Resume { agent: Some(agent()) });
+    assert_eq!(changed(&floor), [None]);
+    want(&mut floor, bid(2, 40, 1));
+    assert_eq!((asked(&floor), sent(&floor)), (1, vec![]));
+    floor.apply(grouped(Ok(group("g2"))));
+    assert_eq!(sent(&floor), [Some("g2")]);
+    // A late word on an order of the former one says nothing of this one; that the former one is
+    // stopped does: the agent traded too much.
+    floor.apply(Input::GroupStopped { id: "g1".into() });
+    assert_eq!(changed(&floor), []);
+    assert_eq!(floor.desk.report().halted_agents, [agent()]);
+}
+
+#[test]
+fn a_late_refusal_is_of_the_group_that_the_order_was_sent_in() {
+    let mut floor = floor();
+    want(&mut floor, bid(1, 40, 1));
+    floor.apply(grouped(Ok(group("g1"))));
+    let Some(Request::Place { order, .. }) = floor.out.requests.first() else {
+        panic!("{:?}", floor.out.requests)
+    };
+    let order = *order;
+    floor.apply(Input::GroupStopped { id: "g1".into() });
+    floor.apply(Input::Resume { agent: Some(agent()) });
+    want(&mut floor, bid(2, 40, 1));
+    floor.apply(grouped(Ok(group("g2"))));
+    let reason = "exceeded_order_group_risk_limit".to_owned();
+    floor.apply(Input::Placed { order, outcome: PlaceOutcome::Rejected { reason } });
+    assert_eq!(changed(&floor), []);
+    assert_eq!(floor.desk.report().halted_agents, []);
+    want(&mut floor, bid(3, 41, 1));
+    assert_eq!(sent(&floor), [Some("g2")]);
+}
+
+#[test]
+fn an_order_does_not_wait_for_its_group_over_a_change_of_the_clock() {
+    let mut floor = floor();
+    want(&mut floor, bid(1, 40, 1));
+    floor.now = Timestamp::from_secs(floor.now.as_secs() - 20);
+    floor.apply(Input::ClockSet { by_ms: -20_000 });
+    assert_eq!(denials(&floor), ["ORDER_GROUP: the clock was set"]);
+    floor.apply(grouped(Ok(group("g1"))));
+    assert_eq!(sent(&floor), Vec::<Option<&str>>::new());
 }

@@ -422,6 +422,34 @@ fn a_market_that_paid_is_settled_by_the_accounts_word_where_nothing_else_tells()
 }
 
 #[test]
+fn agents_whose_positions_cancel_out_are_settled_by_the_accounts_word() {
+    let mut floor = Floor::open();
+    let other: AgentId = "taker".into();
+    floor.apply(Input::AgentUp { agent: other.clone(), limits: AgentLimits::default() });
+    let bought = floor.rest(bid(1, 40, 10));
+    floor.apply(Input::Fill(filled(&bought, "f1", 10, START)));
+    let sell = vec![Action::Place(ask(1, 45, 10))];
+    floor.apply(Input::Actions { agent: other.clone(), actions: sell });
+    let [Request::Place { order, approved }] = floor.out.requests.as_slice() else {
+        panic!("{:?}", floor.out.requests)
+    };
+    let sold = Sent { key: *order, request: approved.request().clone() };
+    floor.apply(Input::Placed { order: sold.key, outcome: accepted(&sold, 10) });
+    floor.apply(Input::Fill(filled(&sold, "f2", 10, START)));
+    floor.pass(Duration::from_secs(5));
+    let paid = VenueSettlement { ticker: TICKER.into(), price: Price::ONE };
+    let snapshot = AccountSnapshot { settlements: vec![paid], ..floor.snapshot() };
+    floor.apply(Input::Account(Ok(snapshot)));
+    let report = floor.desk.report();
+    assert!(report.positions.iter().all(|line| line.quantity.is_zero()), "{report:?}");
+    let made = |agent: &AgentId| {
+        report.profits.iter().find(|it| it.agent.as_ref() == Some(agent)).map(|it| it.realized)
+    };
+    assert_eq!(made(&agent()), Some(Dollars::from_dollars(6)));
+    assert_eq!(made(&other), Some(Dollars::from_raw(-5_500_000)));
+}
+
+#[test]
 fn a_payout_that_is_not_what_the_position_was_closed_at_is_told_once() {
     for (theirs, differs) in [(5_000, false), (5_050, false), (5_100, true), (0, true)] {
         let mut floor = Floor::open();
