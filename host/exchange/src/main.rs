@@ -45,6 +45,9 @@ struct Arguments {
     /// The account's cash on every shard, in dollars.
     #[arg(long, default_value = "10000")]
     cash: Dollars,
+    /// How many subaccounts the account has, each with as much cash as itself.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=63))]
+    subaccounts: u8,
 }
 
 #[tokio::main]
@@ -63,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
         ..scenario::Settings::default()
     };
     let settings = Settings {
-        accounts: vec![account.with_cash(arguments.cash)],
+        accounts: vec![account.with_cash(arguments.cash).with_subaccounts(arguments.subaccounts)],
         scenario: Some(world),
         tier: arguments.tier,
         ..Settings::default()

@@ -48,6 +48,7 @@ pub(super) fn counters(cache: &Cache, feed: &FeedStats, bus: &Bus) -> Vec<Counte
         dropped("book_awaited", feed.deltas_held_back),
         dropped("duplicate_frame", feed.duplicates),
         dropped("unwanted_frame", feed.unwanted),
+        dropped("other_subaccount", feed.other_subaccounts),
         dropped("desk_inbox_full", feed.desk_overflows),
         dropped("catalog_full", feed.lifecycle_overflows),
         dropped("malformed_frame", feed.malformed),

@@ -143,7 +143,7 @@ impl Host {
         let streams = Arc::new(Streams::new(clock, entropy));
         let account = Account::new(&config, credentials.as_ref(), &streams, clock, entropy)?;
         let port = Bound::take(&config.ops).await?;
-        state::claim(&config.state_folder, &config.venue.to_string())?;
+        state::claim(&config.state_folder, &config.venue.to_string(), config.kalshi.subaccount)?;
         announce(&config, credentials.is_some());
         let store = Store::open(&config.journal_path(), &config.journal)?;
         let recovered = store.recover()?;
@@ -365,6 +365,8 @@ fn announce(config: &Config, has_key: bool) {
             %venue,
             "`live = true` is not set: the desk decides, logs what it would send, and sends nothing"
         ),
-        (true, true) => info!(%venue, "orders are sent"),
+        (true, true) => {
+            info!(%venue, subaccount = config.kalshi.subaccount, "orders are sent");
+        }
     }
 }

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::streams::Policy;
 
+/// The highest number of a subaccount. Source: Kalshi, `CreateSubaccount`.
+const SUBACCOUNT_MAX: u8 = 63;
+
 /// How to talk to Kalshi's REST API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +19,10 @@ pub struct Settings {
     /// The address of the WebSocket. Not a key of its own: `venue` says it.
     #[serde(skip)]
     pub ws_url: String,
+    /// The subaccount that everything is done in: 0 is the primary account, 1 to 63 are those
+    /// that were opened beside it. Each has cash, positions and orders of its own, so that hosts
+    /// with one key share nothing but its rate limits.
+    pub subaccount: u8,
     /// How long opening a connection may take, in ms. Less than the other timeouts, so that an
     /// order that found no connection is known not to have been sent.
     pub connect_timeout_ms: u64,
@@ -57,6 +64,7 @@ impl Default for Settings {
         Self {
             rest_url: "https://external-api.kalshi.com/trade-api/v2".into(),
             ws_url: "wss://external-api-ws.kalshi.com/trade-api/ws/v2".into(),
+            subaccount: 0,
             connect_timeout_ms: 2_000,
             order_timeout_ms: 5_000,
             read_timeout_ms: 10_000,
@@ -102,6 +110,7 @@ impl Settings {
             "kalshi.rest_url: must be an http or https address",
         );
         check(address(&self.ws_url, ["ws", "wss"]), "kalshi.ws_url: must be a ws or wss address");
+        check(self.subaccount <= SUBACCOUNT_MAX, "kalshi.subaccount: must be between 0 and 63");
         check(self.connect_timeout_ms > 0, "kalshi.connect_timeout_ms: must be more than 0");
         check(
             self.order_timeout_ms > self.connect_timeout_ms,
@@ -186,6 +195,7 @@ mod tests {
     fn every_problem_is_reported_with_its_key() {
         let settings = Settings {
             rest_url: "ftp://x".into(),
+            subaccount: 64,
             order_timeout_ms: 1,
             signature_refresh_ms: 0,
             ..Settings::default()
@@ -196,7 +206,12 @@ mod tests {
             problems.iter().map(|problem| problem.split(':').next().unwrap()).collect();
         assert_eq!(
             keys,
-            ["kalshi.rest_url", "kalshi.order_timeout_ms", "kalshi.signature_refresh_ms"]
+            [
+                "kalshi.rest_url",
+                "kalshi.subaccount",
+                "kalshi.order_timeout_ms",
+                "kalshi.signature_refresh_ms",
+            ]
         );
     }
 }

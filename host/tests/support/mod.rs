@@ -154,6 +154,7 @@ impl Floor {
         let folder = tempfile::tempdir().unwrap();
         let key = generate_credentials(&folder.path().join("keys"), setup.key).unwrap();
         let account = AccountSettings::new(&*key.key_id, key.public_key_pem().unwrap());
+        let account = account.with_subaccounts(2);
         let world = scenario::Settings {
             kickoff_after_ms: 500,
             game_ms: 120_000,
@@ -238,7 +239,7 @@ impl Floor {
 
     /// What the account really has.
     pub async fn audit(&self) -> Value {
-        self.exchange.audit(&self.key.key_id).await.unwrap().expect("the account exists")
+        self.exchange.audit(&self.key.key_id, 0).await.unwrap().expect("the account exists")
     }
 
     /// Waits until the host stands as wanted.

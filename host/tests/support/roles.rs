@@ -13,10 +13,11 @@ use serde_json::Value;
 
 use super::{Floor, books};
 
-/// A host with agents of its own, on an account of its own.
+/// A host with agents of its own, on an account or a subaccount of its own.
 pub struct Desk {
     folder: tempfile::TempDir,
     key: credentials::Credentials,
+    subaccount: u8,
     host: Option<Host>,
 }
 
@@ -48,12 +49,32 @@ impl Floor {
         let key = generate_credentials(&folder.path().join("keys"), KeyKind::Ed25519).unwrap();
         let (id, public) = (key.key_id.clone(), key.public_key_pem().unwrap());
         self.exchange.open_account(AccountSettings::new(&*id, public)).await.unwrap();
+        self.start_desk_as(folder, key, 0, agents).await
+    }
+
+    /// The same on a subaccount of this floor's key.
+    pub async fn start_desk_in(
+        &self,
+        subaccount: u8,
+        agents: &[(&'static str, &'static str)],
+    ) -> Desk {
+        let folder = tempfile::tempdir().unwrap();
+        self.start_desk_as(folder, self.key.clone(), subaccount, agents).await
+    }
+
+    async fn start_desk_as(
+        &self,
+        folder: tempfile::TempDir,
+        key: credentials::Credentials,
+        subaccount: u8,
+        agents: &[(&'static str, &'static str)],
+    ) -> Desk {
         fs::create_dir(folder.path().join("agents")).unwrap();
         for (name, guest) in agents {
             let file = folder.path().join("agents").join(format!("{name}.wasm"));
             fs::write(file, super::guest_bytes(guest)).unwrap();
         }
-        let mut desk = Desk { folder, key, host: None };
+        let mut desk = Desk { folder, key, subaccount, host: None };
         desk.start(self).await;
         desk
     }
@@ -61,7 +82,8 @@ impl Floor {
 
 impl Desk {
     async fn start(&mut self, floor: &Floor) {
-        let config = floor.config_as(Role::Agents, self.folder.path());
+        let mut config = floor.config_as(Role::Agents, self.folder.path());
+        config.kalshi.subaccount = self.subaccount;
         let credentials = Some(credentials_of(&self.key));
         let entropy = Entropy::os();
         let host = Host::start(config, credentials, Clock::system(), entropy).await.unwrap();
@@ -73,12 +95,22 @@ impl Desk {
     }
 
     async fn audit(&self, floor: &Floor) -> Value {
-        floor.exchange.audit(&self.key.key_id).await.unwrap().expect("the account exists")
+        let audit = floor.exchange.audit(&self.key.key_id, self.subaccount).await;
+        audit.unwrap().expect("the account exists")
     }
 
     /// How many of its orders work at the exchange.
     pub async fn working(&self, floor: &Floor) -> usize {
         self.audit(floor).await["open_orders"].as_array().unwrap().len()
+    }
+
+    /// How many orders it has met that are not its own.
+    pub fn met_of_others(&self) -> i64 {
+        let journal = self.folder.path().join("state").join("journal.db");
+        let journal = rusqlite::Connection::open(journal).unwrap();
+        let question = "SELECT count(*) FROM differences
+            WHERE kind IN ('stray_order', 'external_order')";
+        journal.query_row(question, (), |row| row.get(0)).unwrap()
     }
 
     /// Ends it and compares its books with the exchange's.

@@ -71,6 +71,37 @@ async fn one_host_takes_in_the_feeds_and_two_trade_on_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hosts_with_one_key_trade_on_subaccounts_and_leave_each_other_alone() {
+    let redis = RedisServer::start().await;
+    let floor = Floor::open(&Setup::with(&[]).over(&redis)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = floor.start_ingest(folder.path()).await;
+    let first = floor.start_desk_in(1, &BOTH).await;
+    trades(&floor, &first).await;
+    // It compares its books with the exchange's while the other's orders work there.
+    let second = floor.start_desk_in(2, &BOTH).await;
+    for desk in [&second, &first, &second] {
+        trades(&floor, desk).await;
+    }
+    for desk in [&first, &second] {
+        floor
+            .until_so("it has heard of the other", async || {
+                let status = desk.status().await;
+                counter(&status, "hotpit_messages_dropped_total", "other_subaccount") > 0
+            })
+            .await;
+        assert_eq!(desk.met_of_others(), 0);
+    }
+    // An end cancels what works: its own alone.
+    first.stop(&floor).await;
+    trades(&floor, &second).await;
+    assert_eq!(second.met_of_others(), 0);
+    second.stop(&floor).await;
+    assert_eq!(floor.audit().await["orders_count"], 0, "nobody traded on the primary account");
+    ingest.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feed_that_breaks_at_the_one_host_stops_the_others_until_it_is_back() {
     let redis = RedisServer::start().await;
     let floor = Floor::open(&Setup::with(&[]).over(&redis)).await;

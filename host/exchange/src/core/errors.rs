@@ -175,6 +175,11 @@ pub enum ListingError {
     /// The scalar value is above $1.
     #[error("settlement value {0} is above $1")]
     Value(Price),
+    /// No subaccount can be opened there, or no cash moved between these.
+    #[error(
+        "only a primary account has subaccounts, at most 63, and cash moves between two of one user"
+    )]
+    Subaccounts,
     /// There is not that much to take.
     #[error("account has ${available} available on shard {shard}, not ${wanted}")]
     Balance {

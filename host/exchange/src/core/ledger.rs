@@ -170,15 +170,22 @@ pub struct Settlement {
     pub ts: Timestamp,
 }
 
-/// An account.
+/// An account: the primary one of a user, or one of its subaccounts, which have cash, positions,
+/// orders and order groups of their own.
 #[derive(Debug)]
 pub struct Account {
     /// Its handle.
     pub id: AccountId,
-    /// Kalshi's `user_id`.
+    /// The primary account of the same user; of a primary account itself.
+    pub owner: AccountId,
+    /// Its number among the accounts of the user: 0 is the primary account.
+    pub subaccount: u8,
+    /// Kalshi's `user_id`, which all accounts of a user have.
     pub user_id: Uuid,
     /// Whether its history is kept.
     pub kind: AccountKind,
+    /// Of a primary account: its subaccounts, from number 1 on.
+    pub(super) subaccounts: Vec<AccountId>,
     pub(super) balances: BTreeMap<Shard, Balance>,
     pub(super) positions: BTreeMap<MarketKey, Position>,
     pub(super) resting: BTreeMap<MarketKey, Resting>,
@@ -194,8 +201,11 @@ impl Account {
     pub(super) fn new(id: AccountId, user_id: Uuid, kind: AccountKind) -> Self {
         Self {
             id,
+            owner: id,
+            subaccount: 0,
             user_id,
             kind,
+            subaccounts: Vec::new(),
             balances: BTreeMap::new(),
             positions: BTreeMap::new(),
             resting: BTreeMap::new(),

@@ -10,7 +10,7 @@ use super::errors::ListingError;
 use super::ids::{AccountId, MarketKey, Uuid};
 use super::ledger::{Account, AccountKind, Balance};
 use super::market::{Event, Market, MarketSpec, MarketStatus, Milestone, Series, Shard, Tape};
-use super::{Deadline, Exchange};
+use super::{Deadline, Exchange, SUBACCOUNTS_MAX};
 
 impl Exchange {
     /// Draws an id, for whoever sets the exchange up.
@@ -109,6 +109,23 @@ impl Exchange {
         id
     }
 
+    /// Opens the next subaccount of a user, without cash.
+    ///
+    /// # Errors
+    /// When `owner` is itself a subaccount, or has all [`SUBACCOUNTS_MAX`] of them.
+    pub fn open_subaccount(&mut self, owner: AccountId) -> Result<AccountId, ListingError> {
+        let (user_id, kind) = (self.account(owner).user_id, self.account(owner).kind);
+        let number = self.account(owner).subaccounts.len() + 1;
+        let number = u8::try_from(number).ok().filter(|number| *number <= SUBACCOUNTS_MAX);
+        let is_primary = self.account(owner).owner == owner;
+        let number = number.filter(|_| is_primary).ok_or(ListingError::Subaccounts)?;
+        let id = AccountId(u32::try_from(self.accounts.len()).unwrap_or(u32::MAX));
+        let account = Account { owner, subaccount: number, ..Account::new(id, user_id, kind) };
+        self.accounts.push(account);
+        self.accounts[owner.index()].subaccounts.push(id);
+        Ok(id)
+    }
+
     /// Puts cash on a shard of an account, rounded down to the precision of balances.
     pub fn deposit(&mut self, account: AccountId, shard: Shard, amount: Dollars) {
         let step = super::fees::BALANCE_STEP.raw();
@@ -128,15 +145,45 @@ impl Exchange {
         to: Shard,
         amount: Dollars,
     ) -> Result<(), ListingError> {
-        let available = self.account(account).balance(from).available();
-        let on_step = amount.raw() % super::fees::BALANCE_STEP.raw() == 0;
-        if !amount.is_positive() || !on_step || amount > available {
-            return Err(ListingError::Balance { shard: from, available, wanted: amount });
-        }
+        self.check_available(account, from, amount)?;
         self.balance_mut(account, from).cash -= amount;
         self.balance_mut(account, to).cash += amount;
         self.totals.entry(from).or_default().deposits -= amount;
         self.totals.entry(to).or_default().deposits += amount;
+        Ok(())
+    }
+
+    /// Moves cash on one shard between two accounts of a user.
+    ///
+    /// # Errors
+    /// As [`Exchange::transfer`]; when the accounts are one, or of two users.
+    pub fn transfer_between(
+        &mut self,
+        from: AccountId,
+        to: AccountId,
+        shard: Shard,
+        amount: Dollars,
+    ) -> Result<(), ListingError> {
+        if from == to || self.account(from).owner != self.account(to).owner {
+            return Err(ListingError::Subaccounts);
+        }
+        self.check_available(from, shard, amount)?;
+        self.balance_mut(from, shard).cash -= amount;
+        self.balance_mut(to, shard).cash += amount;
+        Ok(())
+    }
+
+    fn check_available(
+        &self,
+        account: AccountId,
+        shard: Shard,
+        wanted: Dollars,
+    ) -> Result<(), ListingError> {
+        let available = self.account(account).balance(shard).available();
+        let on_step = wanted.raw() % super::fees::BALANCE_STEP.raw() == 0;
+        if !wanted.is_positive() || !on_step || wanted > available {
+            return Err(ListingError::Balance { shard, available, wanted });
+        }
         Ok(())
     }
 

@@ -21,8 +21,12 @@
 //! every contract of open interest and fees add up to what was deposited; nobody spends what he
 //! does not have; no order of a triggered group rests.
 //!
-//! Simulated in a simpler way than Kalshi does: all of an account is in its primary subaccount,
-//! number 0; collateral is netted within a market, never across an event's markets.
+//! A user has a primary account and up to 63 subaccounts, each an [`Account`] with cash,
+//! positions, orders and order groups of its own.
+//!
+//! Simulated in a simpler way than Kalshi does: collateral is netted within a market, never across
+//! an event's markets; what an account must not trade with, and which client order ids it has
+//! used, is its own matter, so that two subaccounts of a user trade with each other.
 
 mod book;
 mod collateral;
@@ -67,6 +71,9 @@ pub use order::{
 
 /// Trades kept for each market; the oldest go first. Enough for any test to page through.
 pub const TRADES_KEPT: usize = 10_000;
+
+/// The most subaccounts of a user, the primary account apart. Source: Kalshi, `CreateSubaccount`.
+pub const SUBACCOUNTS_MAX: u8 = 63;
 
 /// Where Kalshi's behaviour is not certain, which way this exchange behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -238,6 +245,20 @@ impl Exchange {
     #[must_use]
     pub fn account(&self, id: AccountId) -> &Account {
         &self.accounts[id.index()]
+    }
+
+    /// An account of a user by its number: 0 is the primary one.
+    #[must_use]
+    pub fn subaccount(&self, owner: AccountId, number: u8) -> Option<AccountId> {
+        match usize::from(number).checked_sub(1) {
+            None => Some(owner),
+            Some(at) => self.account(owner).subaccounts.get(at).copied(),
+        }
+    }
+
+    /// All accounts of a user, the primary one first.
+    pub fn accounts_of(&self, owner: AccountId) -> impl Iterator<Item = AccountId> + '_ {
+        std::iter::once(owner).chain(self.account(owner).subaccounts.iter().copied())
     }
 
     /// All accounts, in the order in which they were opened.

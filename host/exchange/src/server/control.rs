@@ -49,16 +49,18 @@ async fn clear_faults(State(app): State<App>, Query(which): Query<Which>) -> Sta
 #[derive(Debug, Deserialize)]
 struct Whose {
     key: String,
+    #[serde(default)]
+    subaccount: u8,
 }
 
 async fn audit_account(
     State(app): State<App>,
-    Query(Whose { key }): Query<Whose>,
+    Query(Whose { key, subaccount }): Query<Whose>,
 ) -> Result<Response, ApiError> {
     let answer = app.floor.ask(move |floor| {
-        let account = floor.account(&key)?;
+        let account = floor.subaccount(&key, subaccount)?;
         Some(audit(floor, account))
     });
-    let audit = answer.await?.ok_or_else(|| ApiError::not_found("key"))?;
+    let audit = answer.await?.ok_or_else(|| ApiError::not_found("key or subaccount"))?;
     Ok(Json(audit).into_response())
 }

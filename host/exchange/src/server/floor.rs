@@ -79,7 +79,7 @@ impl Floor {
             floor.scenario = Some(scenario);
         }
         for account in &settings.accounts {
-            floor.open_account(account);
+            floor.open_account(account)?;
         }
         Ok(floor)
     }
@@ -104,10 +104,16 @@ impl Floor {
         }
     }
 
-    /// The account behind a key id.
+    /// The primary account behind a key id.
     #[must_use]
     pub fn account(&self, key_id: &str) -> Option<AccountId> {
         self.accounts.get(key_id).copied()
+    }
+
+    /// An account behind a key id by its number: 0 is the primary one.
+    #[must_use]
+    pub fn subaccount(&self, key_id: &str, number: u8) -> Option<AccountId> {
+        self.exchange.subaccount(self.account(key_id)?, number)
     }
 
     /// Shows this game on the scoreboard, instead of the scenario's game with its id.
@@ -122,14 +128,20 @@ impl Floor {
         played.chain(self.games.values())
     }
 
-    pub(super) fn open_account(&mut self, settings: &AccountSettings) -> AccountId {
-        let account = self.exchange.open_account(AccountKind::Member);
-        for shard in limits::SHARDS {
-            let amount = settings.balances.get(&shard).copied().unwrap_or(Dollars::ZERO);
-            self.exchange.deposit(account, shard, amount);
+    pub(super) fn open_account(&mut self, settings: &AccountSettings) -> Result<(), ListingError> {
+        let owner = self.exchange.open_account(AccountKind::Member);
+        for _ in 0..settings.subaccounts {
+            self.exchange.open_subaccount(owner)?;
         }
-        self.accounts.insert(settings.key_id.clone(), account);
-        account
+        let accounts: Vec<AccountId> = self.exchange.accounts_of(owner).collect();
+        for account in accounts {
+            for shard in limits::SHARDS {
+                let amount = settings.balances.get(&shard).copied().unwrap_or(Dollars::ZERO);
+                self.exchange.deposit(account, shard, amount);
+            }
+        }
+        self.accounts.insert(settings.key_id.clone(), owner);
+        Ok(())
     }
 
     pub(super) fn connect(&mut self, key: String, outbox: Outbox) -> Option<ConnectionId> {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::core::{
-    BookDelta, Exchange, Fill, GroupChange, GroupUpdate, Level, Lifecycle, Market, Order, Position,
-    Ticker, Trade,
+    Account, BookDelta, Exchange, Fill, GroupChange, GroupUpdate, Level, Lifecycle, Market, Order,
+    Position, Ticker, Trade,
 };
 
 /// Text of a frame's `msg`, shared.
@@ -118,12 +118,12 @@ fn push_levels(body: &mut String, key: &str, levels: &[Level]) {
     body.push(']');
 }
 
-/// `orderbook_delta`. `mine` adds the name of the order that caused it.
+/// `orderbook_delta`. `mine` adds the name of the order that caused it, and its subaccount.
 pub(super) fn delta(
     market: &Market,
     delta: &BookDelta,
     use_yes_price: bool,
-    mine: Option<&str>,
+    mine: Option<(&str, u8)>,
 ) -> Body {
     let price = match delta.side {
         Side::Ask if !use_yes_price => no_price(delta.price),
@@ -139,8 +139,11 @@ pub(super) fn delta(
         rfc3339(delta.ts),
         delta.ts.as_millis(),
     );
-    if let Some(name) = mine {
+    if let Some((name, subaccount)) = mine {
         let _ = write!(body, ",\"client_order_id\":{}", Value::from(name));
+        if subaccount > 0 {
+            let _ = write!(body, ",\"subaccount\":{subaccount}");
+        }
     }
     body.push('}');
     body.into()
@@ -217,7 +220,7 @@ pub(super) fn fill(exchange: &Exchange, fill: &Fill) -> Body {
         "purchased_side": side,
         "outcome_side": side,
         "book_side": fill.side,
-        "subaccount": 0,
+        "subaccount": exchange.account(fill.account).subaccount,
     });
     if let Some(name) = &fill.client_order_id {
         body["client_order_id"] = json!(name);
@@ -228,10 +231,11 @@ pub(super) fn fill(exchange: &Exchange, fill: &Fill) -> Body {
 /// `user_order`.
 pub(super) fn user_order(exchange: &Exchange, order: &Order) -> Body {
     let market = exchange.market(order.market);
+    let owner = exchange.account(order.account);
     let side = outcome_side(order.side);
     let mut body = json!({
         "order_id": order.id.to_string(),
-        "user_id": exchange.account(order.account).user_id.to_string(),
+        "user_id": owner.user_id.to_string(),
         "ticker": market.spec.ticker,
         "exchange_index": order.exchange_index,
         "status": order.status.as_str(),
@@ -253,7 +257,7 @@ pub(super) fn user_order(exchange: &Exchange, order: &Order) -> Body {
         "created_ts_ms": order.created.as_millis(),
         "last_update_time": rfc3339(order.updated),
         "last_updated_ts_ms": order.updated.as_millis(),
-        "subaccount_number": 0,
+        "subaccount_number": owner.subaccount,
     });
     if let Some(group) = &order.order_group_id {
         body["order_group_id"] = json!(group.to_string());
@@ -269,9 +273,9 @@ pub(super) fn user_order(exchange: &Exchange, order: &Order) -> Body {
 }
 
 /// `market_position`.
-pub(super) fn market_position(user_id: &str, market: &Market, position: &Position) -> Body {
+pub(super) fn market_position(owner: &Account, market: &Market, position: &Position) -> Body {
     json!({
-        "user_id": user_id,
+        "user_id": owner.user_id.to_string(),
         "market_ticker": market.spec.ticker,
         "position_fp": position.quantity,
         "position_cost_dollars": position.cost,
@@ -279,7 +283,7 @@ pub(super) fn market_position(user_id: &str, market: &Market, position: &Positio
         "fees_paid_dollars": position.fees_paid,
         "position_fee_cost_dollars": position.fee_cost,
         "volume_fp": position.volume,
-        "subaccount": 0,
+        "subaccount": owner.subaccount,
     })
     .to_string()
     .into()

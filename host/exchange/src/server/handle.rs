@@ -99,27 +99,30 @@ impl Handle {
     /// Opens an account while the exchange runs.
     ///
     /// # Errors
-    /// When its key cannot be used.
+    /// When its key cannot be used, or it cannot have so many subaccounts.
     pub async fn open_account(&self, account: AccountSettings) -> Result<(), StartError> {
         let key = verifying_key(&account)?;
         let key_id = account.key_id.clone();
         // A stopped exchange has no accounts that anybody could ask for.
-        let _ = self.with_floor(move |floor| floor.open_account(&account)).await;
+        if let Ok(opened) = self.with_floor(move |floor| floor.open_account(&account)).await {
+            opened?;
+        }
         let mut keyring =
             self.app.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         keyring.insert(key_id, key);
         Ok(())
     }
 
-    /// What the account of a key really has: cash by shard, positions, fees, fills, orders.
-    /// `None` for a key that nobody has.
+    /// What an account of a key really has: cash by shard, positions, fees, fills, orders. 0 is
+    /// the primary account. `None` for a key or a subaccount that nobody has.
     ///
     /// # Errors
     /// When the exchange was stopped.
-    pub async fn audit(&self, key_id: &str) -> Result<Option<Value>, Stopped> {
+    pub async fn audit(&self, key_id: &str, subaccount: u8) -> Result<Option<Value>, Stopped> {
         let key_id = key_id.to_owned();
         self.with_floor(move |floor| {
-            floor.account(&key_id).map(|account: AccountId| rest::audit(floor, account))
+            let account = floor.subaccount(&key_id, subaccount);
+            account.map(|account: AccountId| rest::audit(floor, account))
         })
         .await
     }

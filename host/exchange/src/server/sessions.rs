@@ -76,7 +76,9 @@ impl Subscription {
 
 /// One connection.
 pub(super) struct Session {
-    pub(super) account: AccountId,
+    /// The primary account of its key. It hears of all subaccounts (Kalshi's frames bear their
+    /// numbers; no subscription asks for one).
+    owner: AccountId,
     key: String,
     outbox: Outbox,
     next_sid: u64,
@@ -110,8 +112,8 @@ impl<'a> Exit<'a> {
 }
 
 impl Session {
-    pub(super) fn new(account: AccountId, key: String, outbox: Outbox) -> Self {
-        Self { account, key, outbox, next_sid: 0, subscriptions: BTreeMap::new(), swapped: None }
+    pub(super) fn new(owner: AccountId, key: String, outbox: Outbox) -> Self {
+        Self { owner, key, outbox, next_sid: 0, subscriptions: BTreeMap::new(), swapped: None }
     }
 
     /// The session's key id.
@@ -325,8 +327,8 @@ impl Sessions {
                 self.publish_private(target, "user_order", exchange, body, exit);
             }
             Effect::Position { account, market, position, ts: _ } => {
-                let user_id = exchange.account(*account).user_id.to_string();
-                let body = || frames::market_position(&user_id, exchange.market(*market), position);
+                let owner = exchange.account(*account);
+                let body = || frames::market_position(owner, exchange.market(*market), position);
                 let target = (Channel::MarketPositions, *account, *market);
                 self.publish_private(target, "market_position", exchange, body, exit);
             }
@@ -334,7 +336,8 @@ impl Sessions {
                 let body = frames::order_group(update);
                 let (channel, kind) = (Channel::OrderGroupUpdates, "order_group_updates");
                 let draft = Draft { channel, kind, market: None, body: &body, id: None };
-                let own = self.sessions.values_mut().filter(|s| s.account == update.account);
+                let owner = exchange.account(update.account).owner;
+                let own = self.sessions.values_mut().filter(|session| session.owner == owner);
                 own.for_each(|session| session.send(&draft, exit));
             }
             Effect::Lifecycle(change) => {
@@ -347,7 +350,7 @@ impl Sessions {
     }
 
     /// A delta has up to three texts: with the `no` price, with the `yes` price, and one with the
-    /// name of the order for whoever caused it.
+    /// name of the order, and its subaccount, for whoever caused it.
     fn publish_delta(
         &mut self,
         exchange: &Exchange,
@@ -363,13 +366,13 @@ impl Sessions {
                 continue;
             }
             let yes = subscription.use_yes_price;
-            let mine = delta
-                .cause
-                .as_ref()
-                .filter(|cause| cause.account == session.account)
-                .and_then(|cause| cause.client_order_id.as_deref());
+            let mine = delta.cause.as_ref().and_then(|cause| {
+                let account = exchange.account(cause.account);
+                let name = cause.client_order_id.as_deref()?;
+                (account.owner == session.owner).then_some((name, account.subaccount))
+            });
             let body = match mine {
-                Some(name) => frames::delta(market, delta, yes, Some(name)),
+                Some(mine) => frames::delta(market, delta, yes, Some(mine)),
                 None => Arc::clone(
                     shared[usize::from(yes)]
                         .get_or_insert_with(|| frames::delta(market, delta, yes, None)),
@@ -411,7 +414,8 @@ impl Sessions {
     ) {
         let mut shared: Option<Body> = None;
         let ticker = Some(&*exchange.market(market).spec.ticker);
-        for session in self.sessions.values_mut().filter(|session| session.account == account) {
+        let owner = exchange.account(account).owner;
+        for session in self.sessions.values_mut().filter(|session| session.owner == owner) {
             let subscription = session.subscriptions.get(&channel);
             if subscription.is_some_and(|subscription| subscription.filter.admits(market)) {
                 let body = shared.get_or_insert_with(&body);

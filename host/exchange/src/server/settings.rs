@@ -33,20 +33,34 @@ pub struct AccountSettings {
     pub key_pem: String,
     /// Cash by shard.
     pub balances: BTreeMap<Shard, Dollars>,
+    /// How many subaccounts it has, each with as much cash as itself.
+    pub subaccounts: u8,
 }
 
 impl AccountSettings {
-    /// An account with $10,000 on every shard.
+    /// An account with $10,000 on every shard, and no subaccounts.
     #[must_use]
     pub fn new(key_id: impl Into<String>, key_pem: impl Into<String>) -> Self {
         let balances = SHARDS.into_iter().map(|shard| (shard, Dollars::from_dollars(10_000)));
-        Self { key_id: key_id.into(), key_pem: key_pem.into(), balances: balances.collect() }
+        Self {
+            key_id: key_id.into(),
+            key_pem: key_pem.into(),
+            balances: balances.collect(),
+            subaccounts: 0,
+        }
     }
 
     /// With other cash: all of it on every shard.
     #[must_use]
     pub fn with_cash(mut self, amount: Dollars) -> Self {
         self.balances.values_mut().for_each(|balance| *balance = amount);
+        self
+    }
+
+    /// With so many subaccounts, numbered from 1 on.
+    #[must_use]
+    pub const fn with_subaccounts(mut self, count: u8) -> Self {
+        self.subaccounts = count;
         self
     }
 }

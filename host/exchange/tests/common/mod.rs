@@ -206,7 +206,7 @@ impl World {
     }
 
     pub async fn audit(&self) -> Value {
-        self.exchange.audit(self.signer.key_id()).await.unwrap().unwrap()
+        self.exchange.audit(self.signer.key_id(), 0).await.unwrap().unwrap()
     }
 
     /// Somebody else's order, good till canceled.

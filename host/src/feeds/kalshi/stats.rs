@@ -63,6 +63,8 @@ counters! {
     command_errors,
     /// Commands that the exchange did not answer in time.
     command_timeouts,
+    /// Reports left out because they are on another subaccount of the key.
+    other_subaccounts,
     /// Reports on our orders left out because the desk's inbox was full; it then reads them.
     desk_overflows,
     /// Lifecycle frames left out because the catalog was behind; it then reads everything.

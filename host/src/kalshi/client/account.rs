@@ -19,7 +19,7 @@ use crate::model::{VenueFill, VenueOrder, VenueOrderId, VenuePosition};
 /// The most items of a page. Kalshi: 1,000 for orders, fills and positions.
 const PAGE: u32 = 1_000;
 
-/// Which part of the account to read; by default all of the primary account, on every shard.
+/// Which part of our subaccount to read; by default all of it, on every shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Filter<'a> {
     /// One market.
@@ -34,22 +34,20 @@ pub struct Filter<'a> {
     pub since: Option<Timestamp>,
     /// Made before this time; for orders and fills, to the second.
     pub until: Option<Timestamp>,
-    /// A subaccount, 0 to 63.
-    pub subaccount: Option<u8>,
     /// One shard.
     pub exchange_index: Option<i32>,
 }
 
 impl Filter<'_> {
-    fn query(&self) -> Query {
-        Query::new()
-            .with_some("ticker", self.ticker)
+    /// The query, begun with our subaccount: left out, some calls mean the primary account and
+    /// others all of the key.
+    fn query(&self, ours: Query) -> Query {
+        ours.with_some("ticker", self.ticker)
             .with_some("event_ticker", self.event_ticker)
             .with_some("order_id", self.order_id)
             .with_some("min_ts", self.since.map(Timestamp::as_secs))
             .with_some("max_ts", self.until.map(Timestamp::as_secs))
             .with_some("status", self.status)
-            .with_some("subaccount", self.subaccount)
             .with_some("exchange_index", self.exchange_index)
     }
 }
@@ -107,20 +105,42 @@ struct QueuesAnswer {
 }
 
 impl<T: Transport> Client<T> {
-    /// `GET /portfolio/orders`, every page.
+    /// The query for what is ours: our subaccount.
+    pub(super) fn ours(&self) -> Query {
+        Query::new().with("subaccount", self.settings.subaccount)
+    }
+
+    /// That an item of a listing is of the subaccount that was asked for. One of another shows
+    /// that the exchange does not heed what was asked, and then nothing it lists is to be relied
+    /// on: positions bear no number.
+    fn check_ours(&self, what: &str, subaccount: Option<u8>) -> Result<(), CallError> {
+        let ours = self.settings.subaccount;
+        match subaccount.filter(|subaccount| *subaccount != ours) {
+            None => Ok(()),
+            Some(other) => Err(unreadable(format!(
+                "{what} of subaccount {other} where those of subaccount {ours} were asked for"
+            ))),
+        }
+    }
+
+    /// `GET /portfolio/orders` of our subaccount, every page.
     ///
     /// # Errors
     /// When a page, or an order on one, cannot be read: an order that is left out would look as
-    /// if it did not exist.
+    /// if it did not exist. When an order is of another subaccount.
     pub async fn orders(&self, filter: &Filter<'_>) -> Result<Vec<VenueOrder>, CallError> {
-        let query = filter.query().with("limit", PAGE);
+        let query = filter.query(self.ours()).with("limit", PAGE);
         let mut orders = Vec::new();
         self.get_pages("/portfolio/orders", query, |page: OrdersPage| {
             orders.extend(page.orders);
             page.cursor
         })
         .await?;
-        orders.into_iter().map(|order| VenueOrder::try_from(order).map_err(unreadable)).collect()
+        let read = |order: Order| {
+            self.check_ours("an order", order.subaccount())?;
+            VenueOrder::try_from(order).map_err(unreadable)
+        };
+        orders.into_iter().map(read).collect()
     }
 
     /// `GET /portfolio/orders/{order_id}`.
@@ -151,24 +171,28 @@ impl<T: Transport> Client<T> {
         &self,
         tickers: &[Arc<str>],
     ) -> Result<Vec<QueuePosition>, CallError> {
-        let query = Query::new().with("market_tickers", tickers.join(","));
+        let query = self.ours().with("market_tickers", tickers.join(","));
         let path = "/portfolio/orders/queue_positions";
         Ok(self.get::<QueuesAnswer>(path, &query).await?.queue_positions)
     }
 
-    /// `GET /portfolio/fills`, every page.
+    /// `GET /portfolio/fills` of our subaccount, every page.
     ///
     /// # Errors
-    /// When a page, or a fill on one, cannot be read.
+    /// When a page, or a fill on one, cannot be read. When a fill is of another subaccount.
     pub async fn fills(&self, filter: &Filter<'_>) -> Result<Vec<VenueFill>, CallError> {
-        let query = filter.query().with("limit", PAGE);
+        let query = filter.query(self.ours()).with("limit", PAGE);
         let mut fills = Vec::new();
         self.get_pages("/portfolio/fills", query, |page: FillsPage| {
             fills.extend(page.fills);
             page.cursor
         })
         .await?;
-        fills.into_iter().map(|fill| VenueFill::try_from(fill).map_err(unreadable)).collect()
+        let read = |fill: Fill| {
+            self.check_ours("a fill", fill.subaccount())?;
+            VenueFill::try_from(fill).map_err(unreadable)
+        };
+        fills.into_iter().map(read).collect()
     }
 
     /// `GET /portfolio/positions` in markets that are not settled, every page.
@@ -176,7 +200,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// When a page, or a position on one, cannot be read.
     pub async fn positions(&self, filter: &Filter<'_>) -> Result<Vec<VenuePosition>, CallError> {
-        let query = filter.query().with("count_filter", "position").with("limit", PAGE);
+        let query = filter.query(self.ours()).with("count_filter", "position").with("limit", PAGE);
         let mut positions = Vec::new();
         self.get_pages("/portfolio/positions", query, |page: PositionsPage| {
             positions.extend(page.market_positions.into_iter().map(VenuePosition::from));
@@ -191,7 +215,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// When it cannot be read, or names no balance.
     pub async fn balances(&self, filter: &Filter<'_>) -> Result<BTreeMap<i32, Dollars>, CallError> {
-        let balance: Balance = self.get("/portfolio/balance", &filter.query()).await?;
+        let balance: Balance = self.get("/portfolio/balance", &filter.query(self.ours())).await?;
         balance.by_shard().ok_or_else(|| unreadable("no balance in the answer".to_owned()))
     }
 }
@@ -199,7 +223,8 @@ impl<T: Transport> Client<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kalshi::client::tests::{Fake, client};
+    use crate::kalshi::client::tests::{Fake, client, with_settings};
+    use crate::kalshi::settings::Settings;
 
     #[tokio::test]
     async fn a_filter_says_what_is_asked_for() {
@@ -208,7 +233,7 @@ mod tests {
         api.json("GET /portfolio/fills", r#"{"fills":[],"cursor":""}"#);
         api.json("GET /portfolio/positions", r#"{"market_positions":[],"event_positions":[]}"#);
         api.json("GET /portfolio/balance", r#"{"balance":150}"#);
-        let client = client(&api);
+        let client = with_settings(&api, Settings { subaccount: 3, ..Settings::default() });
         let at = |secs| Some(Timestamp::from_secs(secs));
         let orders = Filter {
             event_ticker: Some("E"),
@@ -218,7 +243,7 @@ mod tests {
             ..Filter::default()
         };
         assert_eq!(client.orders(&orders).await.unwrap(), []);
-        let fills = Filter { order_id: Some("o 1"), subaccount: Some(3), ..Filter::default() };
+        let fills = Filter { order_id: Some("o 1"), ..Filter::default() };
         assert_eq!(client.fills(&fills).await.unwrap(), []);
         let shard = Filter { exchange_index: Some(2), ..Filter::default() };
         assert_eq!(client.positions(&shard).await.unwrap(), []);
@@ -227,12 +252,41 @@ mod tests {
         assert_eq!(
             api.calls(),
             [
-                "GET /portfolio/orders?event_ticker=E&min_ts=5&max_ts=9&status=executed&limit=1000",
-                "GET /portfolio/fills?order_id=o%201&subaccount=3&limit=1000",
-                "GET /portfolio/positions?exchange_index=2&count_filter=position&limit=1000",
-                "GET /portfolio/balance?exchange_index=2",
+                "GET /portfolio/orders?subaccount=3&event_ticker=E&min_ts=5&max_ts=9&status=executed&limit=1000",
+                "GET /portfolio/fills?subaccount=3&order_id=o%201&limit=1000",
+                "GET /portfolio/positions?subaccount=3&exchange_index=2&count_filter=position&limit=1000",
+                "GET /portfolio/balance?subaccount=3&exchange_index=2",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_listing_with_something_of_another_subaccount_is_not_relied_on() {
+        let api = Arc::new(Fake::default());
+        let order = |number: &str| {
+            format!(
+                r#"{{"orders":[{{"order_id":"o1","ticker":"M","status":"resting",{number}
+                "book_side":"bid","yes_price_dollars":"0.55","fill_count_fp":"0",
+                "remaining_count_fp":"1"}}]}}"#
+            )
+        };
+        for number in ["", r#""subaccount_number":null,"#, r#""subaccount_number":1,"#] {
+            api.json("GET /portfolio/orders", &order(number));
+        }
+        api.json("GET /portfolio/orders", &order(r#""subaccount_number":0,"#));
+        let fill = r#"{"fills":[{"trade_id":"t1","order_id":"o1","ticker":"M","book_side":"bid",
+            "count_fp":"1","yes_price_dollars":"0.5","is_taker":true,"fee_cost":"0",
+            "subaccount_number":2}]}"#;
+        api.json("GET /portfolio/fills", fill);
+        let client = with_settings(&api, Settings { subaccount: 1, ..Settings::default() });
+        let all = Filter::default();
+        for _ in 0..3 {
+            assert_eq!(client.orders(&all).await.unwrap().len(), 1);
+        }
+        let error = client.orders(&all).await.unwrap_err().to_string();
+        assert!(error.contains("an order of subaccount 0 where those of subaccount 1"), "{error}");
+        let error = client.fills(&all).await.unwrap_err().to_string();
+        assert!(error.contains("a fill of subaccount 2"), "{error}");
     }
 
     #[tokio::test]
@@ -249,7 +303,7 @@ mod tests {
         let tickers = ["A".into(), "B".into()];
         let expected = QueuePosition { order_id: "o1".into(), market_ticker: "A".into(), ahead };
         assert_eq!(client.queue_positions(&tickers).await, Ok(vec![expected]));
-        assert!(api.calls()[1].ends_with("?market_tickers=A,B"), "{:?}", api.calls());
+        assert!(api.calls()[1].ends_with("?subaccount=0&market_tickers=A,B"), "{:?}", api.calls());
     }
 
     #[tokio::test]

@@ -63,10 +63,15 @@ pub(super) struct GroupCreated {
 struct Empty {}
 
 #[derive(Serialize)]
+struct CreateGroup {
+    contracts_limit_fp: Quantity,
+    subaccount: u8,
+    exchange_index: i32,
+}
+
+#[derive(Serialize)]
 struct GroupLimit {
     contracts_limit_fp: Quantity,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exchange_index: Option<i32>,
 }
 
 impl<T: Transport> Client<T> {
@@ -75,7 +80,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// When they cannot be read.
     pub async fn order_groups(&self) -> Result<Vec<OrderGroup>, CallError> {
-        Ok(self.get::<GroupsAnswer>(GROUPS, &Query::new()).await?.order_groups)
+        Ok(self.get::<GroupsAnswer>(GROUPS, &self.ours()).await?.order_groups)
     }
 
     /// `GET /portfolio/order_groups/{id}`.
@@ -83,12 +88,16 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// When there is no such group, or it cannot be read.
     pub async fn order_group(&self, id: &str) -> Result<GroupState, CallError> {
-        self.get(&format!("{GROUPS}/{}", encoded(id)), &Query::new()).await
+        self.get(&format!("{GROUPS}/{}", encoded(id)), &self.ours()).await
     }
 
     /// `POST /portfolio/order_groups/create`; its name.
     pub async fn create_order_group(&self, limit: Quantity, shard: i32) -> Written<String> {
-        let body = GroupLimit { contracts_limit_fp: limit, exchange_index: Some(shard) };
+        let body = CreateGroup {
+            contracts_limit_fp: limit,
+            subaccount: self.settings.subaccount,
+            exchange_index: shard,
+        };
         let write = Write {
             method: Method::Post,
             path: &format!("{GROUPS}/create"),
@@ -99,40 +108,42 @@ impl<T: Transport> Client<T> {
         self.write(write).await.map(|created: GroupCreated| created.order_group_id)
     }
 
-    /// `PUT /portfolio/order_groups/{id}/limit`.
+    /// `PUT /portfolio/order_groups/{id}/limit`, the one change that takes no subaccount.
     pub async fn limit_order_group(&self, group: &OrderGroup, limit: Quantity) -> Written<()> {
-        let body = GroupLimit { contracts_limit_fp: limit, exchange_index: None };
-        self.change(group, (Method::Put, "/limit"), Some(&body), group.change()).await
+        let body = GroupLimit { contracts_limit_fp: limit };
+        let (what, query) = ((Method::Put, "/limit"), Query::new());
+        self.change(group, what, query, Some(&body), group.change()).await
     }
 
     /// `PUT /portfolio/order_groups/{id}/reset`: what was matched is forgotten, and orders are
     /// taken again.
     pub async fn reset_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, (Method::Put, "/reset"), Some(&()), group.change()).await
+        self.change(group, (Method::Put, "/reset"), self.ours(), Some(&()), group.change()).await
     }
 
     /// `PUT /portfolio/order_groups/{id}/trigger`: its orders are canceled, and no others taken
     /// until it is reset.
     pub async fn trigger_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, (Method::Put, "/trigger"), Some(&()), group.stop()).await
+        self.change(group, (Method::Put, "/trigger"), self.ours(), Some(&()), group.stop()).await
     }
 
     /// `DELETE /portfolio/order_groups/{id}`: its orders are canceled.
     pub async fn delete_order_group(&self, group: &OrderGroup) -> Written<()> {
-        self.change(group, (Method::Delete, ""), None::<&()>, group.stop()).await
+        self.change(group, (Method::Delete, ""), self.ours(), None::<&()>, group.stop()).await
     }
 
     async fn change<B: Serialize + Sync>(
         &self,
         group: &OrderGroup,
         (method, tail): (Method, &str),
+        query: Query,
         body: Option<&B>,
         bill: Bill,
     ) -> Written<()> {
         let write = Write {
             method,
             path: &format!("{GROUPS}/{}{tail}", encoded(&group.id)),
-            query: Query::new().with("exchange_index", group.exchange_index),
+            query: query.with("exchange_index", group.exchange_index),
             body,
             bill,
         };
@@ -180,7 +191,9 @@ mod tests {
         assert!(calls.iter().filter(of_the_group).all(|call| call.ends_with("exchange_index=3")));
         let body = api.sent()[0].body.clone().unwrap();
         let text = String::from_utf8(body).unwrap();
-        assert_eq!(text, r#"{"contracts_limit_fp":"150.00","exchange_index":3}"#);
+        assert_eq!(text, r#"{"contracts_limit_fp":"150.00","subaccount":0,"exchange_index":3}"#);
+        let with_number = |call: &&String| call.contains("?subaccount=0&");
+        assert_eq!(calls.iter().filter(of_the_group).filter(with_number).count(), 3);
     }
 
     #[tokio::test]

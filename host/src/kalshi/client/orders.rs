@@ -111,6 +111,7 @@ struct Batch<I> {
 #[derive(Serialize)]
 struct CancelItem<'a> {
     order_id: &'a str,
+    subaccount: u8,
     exchange_index: i32,
     market_ticker: &'a str,
 }
@@ -133,7 +134,7 @@ impl<T: Transport> Client<T> {
             exchange_index: request.exchange_index,
         };
         let bill = Bill::Order { shard: request.exchange_index, count: 1 };
-        self.post(&path, &body, bill).await
+        self.post(&path, self.ours(), &body, bill).await
     }
 
     /// `POST /portfolio/events/orders/{order_id}/decrease`. The order keeps its place in the
@@ -150,15 +151,18 @@ impl<T: Transport> Client<T> {
             exchange_index: order.exchange_index,
             market_ticker: &order.ticker,
         };
-        self.post(&path, &body, Bill::Order { shard: order.exchange_index, count: 1 }).await
+        let bill = Bill::Order { shard: order.exchange_index, count: 1 };
+        self.post(&path, self.ours(), &body, bill).await
     }
 
     /// `POST /portfolio/events/orders/batched`: an outcome for each, in order. A batch is billed
     /// to the bucket of shard 0, whatever the shards of its orders, and has to fit into it at once.
     pub async fn place_batch(&self, requests: &[PlaceRequest]) -> Vec<PlaceOutcome> {
-        let body = Batch { orders: requests.iter().map(CreateOrder::new).collect() };
+        let ours = self.settings.subaccount;
+        let orders = requests.iter().map(|request| CreateOrder::new(request, ours));
+        let body = Batch { orders: orders.collect() };
         let bill = Bill::Order { shard: 0, count: count(requests) };
-        let written = self.post(&format!("{ORDERS}/batched"), &body, bill).await;
+        let written = self.post(&format!("{ORDERS}/batched"), Query::new(), &body, bill).await;
         let name = |request: &PlaceRequest| request.client_order_id.as_str().to_owned();
         self.items(written, requests, |request, answer: &BatchAnswer| {
             answer.client_order_id.as_deref() == Some(&name(request))
@@ -173,6 +177,7 @@ impl<T: Transport> Client<T> {
     pub async fn cancel_batch(&self, requests: &[CancelRequest]) -> Vec<CancelOutcome> {
         let orders = requests.iter().map(|request| CancelItem {
             order_id: request.venue_order_id.as_str(),
+            subaccount: self.settings.subaccount,
             exchange_index: request.exchange_index,
             market_ticker: &request.ticker,
         });
@@ -197,14 +202,14 @@ impl<T: Transport> Client<T> {
         .collect()
     }
 
-    /// `DELETE /portfolio/events/orders`: cancels every order of the account. Orders that are
+    /// `DELETE /portfolio/events/orders`: cancels every order of our subaccount. Orders that are
     /// placed within the minute after it may be canceled too. It names no shard, so that it is
     /// billed to all of them.
     pub async fn cancel_all(&self) -> Written<Vec<ClientOrderId>> {
         let write = Write {
             method: Method::Delete,
             path: ORDERS,
-            query: Query::new(),
+            query: self.ours(),
             body: None::<&()>,
             bill: Bill::Cancel { shard: -1, count: 1 },
         };
@@ -217,11 +222,11 @@ impl<T: Transport> Client<T> {
     async fn post<B: Serialize + Sync, R: serde::de::DeserializeOwned>(
         &self,
         path: &str,
+        query: Query,
         body: &B,
         bill: Bill,
     ) -> Written<R> {
-        let (method, query) = (Method::Post, Query::new());
-        self.write(Write { method, path, query, body: Some(body), bill }).await
+        self.write(Write { method: Method::Post, path, query, body: Some(body), bill }).await
     }
 
     /// What the answer to a batch says of each request: by name, and not by place.

@@ -59,12 +59,13 @@ pub(super) struct AsOf {
 }
 
 impl<T: Transport> Client<T> {
-    /// `GET /portfolio/settlements` since a time, every page.
+    /// `GET /portfolio/settlements` of our subaccount since a time, every page. A settlement bears
+    /// no number: that it is ours is the exchange's word alone.
     ///
     /// # Errors
     /// When a page cannot be read.
     pub async fn settlements(&self, since: Timestamp) -> Result<Vec<Settlement>, CallError> {
-        let query = Query::new().with("min_ts", since.as_secs()).with("limit", 1_000);
+        let query = self.ours().with("min_ts", since.as_secs()).with("limit", 1_000);
         let mut settlements = Vec::new();
         self.get_pages("/portfolio/settlements", query, |page: SettlementsPage| {
             let read = readable::<WireSettlement>(page.settlements);
@@ -124,6 +125,6 @@ mod tests {
             ts: rfc3339("2026-11-22T20:44:01Z").unwrap(),
         };
         assert_eq!(settlements, [expected]);
-        assert!(api.calls()[0].contains("min_ts=5"));
+        assert!(api.calls()[0].contains("?subaccount=0&min_ts=5&"));
     }
 }

@@ -12,7 +12,7 @@ use super::account::Filter;
 use super::query::encoded;
 use super::ready::SignedBy;
 use super::written::{Written, proof};
-use super::{CallError, Client, ORDERS, Query, decode};
+use super::{CallError, Client, ORDERS, decode};
 use crate::desk::venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };
@@ -43,7 +43,7 @@ impl<T: Transport> Client<T> {
                 (signed, SignedBy::Itself)
             }
         };
-        let body = serde_json::to_vec(&CreateOrder::new(request))
+        let body = serde_json::to_vec(&CreateOrder::new(request, self.settings.subaccount))
             .map_err(|error| unreadable(error.to_string()))?;
         let request = Request {
             method: Method::Post,
@@ -60,7 +60,8 @@ impl<T: Transport> Client<T> {
         let id = encoded(cancel.venue_order_id.as_str());
         let path = format!("{}{ORDERS}/{id}", self.base);
         let signed = self.sign(Method::Delete, &path).await?.ok_or(CallError::NoKey)?;
-        let query = Query::new()
+        let query = self
+            .ours()
             .with("exchange_index", cancel.exchange_index)
             .with("market_ticker", &cancel.ticker);
         Ok(Request {

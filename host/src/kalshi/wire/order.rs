@@ -33,13 +33,14 @@ pub struct CreateOrder<'a> {
     /// The exchange cancels it when it pauses trading.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cancel_order_on_pause: bool,
+    subaccount: u8,
     exchange_index: i32,
 }
 
 impl<'a> CreateOrder<'a> {
-    /// The body for a request of the desk.
+    /// The body for a request of the desk, for this subaccount.
     #[must_use]
-    pub fn new(request: &'a PlaceRequest) -> Self {
+    pub fn new(request: &'a PlaceRequest, subaccount: u8) -> Self {
         Self {
             ticker: &request.ticker,
             client_order_id: request.client_order_id.as_str(),
@@ -52,6 +53,7 @@ impl<'a> CreateOrder<'a> {
             expiration_time: request.expires.map(Timestamp::as_secs),
             order_group_id: request.order_group_id.as_deref(),
             cancel_order_on_pause: request.cancel_on_pause,
+            subaccount,
             exchange_index: request.exchange_index,
         }
     }
@@ -126,6 +128,16 @@ pub struct Order {
     last_update_time: Option<String>,
     #[serde(default)]
     created_time: Option<String>,
+    #[serde(default)]
+    subaccount_number: Option<u8>,
+}
+
+impl Order {
+    /// The number of its subaccount, where it is told.
+    #[must_use]
+    pub const fn subaccount(&self) -> Option<u8> {
+        self.subaccount_number
+    }
 }
 
 impl TryFrom<Order> for VenueOrder {
@@ -185,6 +197,20 @@ pub struct Fill {
     created_time: Option<String>,
     #[serde(default)]
     ts: Lenient,
+    /// What the frame calls it.
+    #[serde(default)]
+    subaccount: Option<u8>,
+    /// What REST calls it.
+    #[serde(default)]
+    subaccount_number: Option<u8>,
+}
+
+impl Fill {
+    /// The number of its subaccount, where it is told.
+    #[must_use]
+    pub fn subaccount(&self) -> Option<u8> {
+        self.subaccount_number.or(self.subaccount)
+    }
 }
 
 impl TryFrom<Fill> for VenueFill {
@@ -245,7 +271,7 @@ mod tests {
 
     #[test]
     fn an_order_is_written_as_the_exchange_reads_it() {
-        let body = serde_json::to_value(CreateOrder::new(&request())).unwrap();
+        let body = serde_json::to_value(CreateOrder::new(&request(), 7)).unwrap();
         assert_eq!(
             body,
             serde_json::json!({
@@ -259,6 +285,7 @@ mod tests {
                 "post_only": true,
                 "expiration_time": 1_700_000_000,
                 "order_group_id": "og_1",
+                "subaccount": 7,
                 "exchange_index": 3,
             })
         );
@@ -274,7 +301,7 @@ mod tests {
             order_group_id: None,
             ..request()
         };
-        let body = serde_json::to_value(CreateOrder::new(&request)).unwrap();
+        let body = serde_json::to_value(CreateOrder::new(&request, 0)).unwrap();
         assert_eq!(body["time_in_force"], "immediate_or_cancel");
         assert!(body.get("post_only").is_none());
         assert!(body.get("expiration_time").is_none());
@@ -293,6 +320,10 @@ mod tests {
         let read = |json| VenueFill::try_from(serde_json::from_str::<Fill>(json).unwrap()).unwrap();
         assert_eq!(read(rest), read(socket));
         assert_eq!(read(rest).fee, Dollars::from_raw(10_000));
+        let number = |json: &str| serde_json::from_str::<Fill>(json).unwrap().subaccount();
+        assert_eq!(number(rest), None);
+        assert_eq!(number(&rest.replacen('{', r#"{"subaccount_number":3,"#, 1)), Some(3));
+        assert_eq!(number(&socket.replacen('{', r#"{"subaccount":3,"#, 1)), Some(3));
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn practice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         key: &key,
     };
     let outcome = host.run(signals).await?;
-    let audit = exchange.audit(&key.key_id).await.context("the exchange has stopped")?;
+    let audit = exchange.audit(&key.key_id, 0).await.context("the exchange has stopped")?;
     let audit = audit.context("the exchange does not know the account")?;
     let code = compare(host.report, audit);
     exchange.stop().await;

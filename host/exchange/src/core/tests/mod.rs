@@ -5,6 +5,7 @@ mod groups;
 mod lifecycle;
 mod orders;
 mod reference;
+mod subaccounts;
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@ use super::super::App;
 use super::super::errors::ApiError;
 use super::super::frames::rfc3339;
 use super::super::limits::{Budget, DEFAULT_COST, LOW_COST, SHARDS};
+use super::orders::account;
 use super::{Answer, Member};
 use crate::core::{Shard, Trading, Uuid};
 
@@ -120,7 +121,7 @@ pub(super) async fn transfer(
     let id = app
         .floor
         .ask(move |floor| {
-            let account = floor.account(&key).ok_or_else(ApiError::unavailable)?;
+            let account = account(floor, &key, 0)?;
             let (from, to) = (request.source_exchange_shard, request.destination_exchange_shard);
             floor
                 .exchange

@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::errors::ApiError;
 use super::super::limits::{Budget, DEFAULT_COST, SHARDS};
 use super::orders::{account, amount, read, shard};
-use super::portfolio::ask;
+use super::portfolio::{accounts, ask};
 use super::query::Params;
 use super::{Answer, Member};
 use crate::core::{AccountId, Exchange, ExchangeError, Shard, Uuid};
@@ -22,6 +22,8 @@ use crate::core::{AccountId, Exchange, ExchangeError, Shard, Uuid};
 struct CreateGroup {
     #[serde(flatten)]
     limit: Limit,
+    #[serde(default)]
+    subaccount: u8,
     #[serde(default)]
     exchange_index: Shard,
 }
@@ -55,10 +57,13 @@ impl Limit {
 pub(super) async fn list(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
+    params: Params,
 ) -> Answer<Json<Value>> {
-    ask(&app, key, |floor, account| {
-        let groups = floor.exchange.account(account).order_groups();
-        let groups: Vec<Value> = groups
+    let subaccount = params.subaccount()?;
+    ask(&app, move |floor| {
+        let groups: Vec<Value> = accounts(floor, &key, subaccount)?
+            .into_iter()
+            .flat_map(|account| floor.exchange.account(account).order_groups())
             .map(|(id, group)| {
                 json!({
                     "id": id.to_string(),
@@ -80,10 +85,14 @@ pub(super) async fn one(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
     Path(id): Path<String>,
+    params: Params,
 ) -> Answer<Json<Value>> {
-    ask(&app, key, move |floor, account| {
-        let account = floor.exchange.account(account);
-        let group = id.parse().ok().and_then(|id| account.order_group(id));
+    let subaccount = params.subaccount()?;
+    ask(&app, move |floor| {
+        let accounts = accounts(floor, &key, subaccount)?;
+        let group = id.parse().ok().and_then(|id| {
+            accounts.iter().find_map(|account| floor.exchange.account(*account).order_group(id))
+        });
         let group = group.ok_or_else(|| ApiError::not_found("order group"))?;
         let orders: Vec<String> = group.orders().map(|order| order.to_string()).collect();
         Ok(json!({
@@ -103,7 +112,7 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let request: CreateGroup = read(&body)?;
-    let shard = request.exchange_index;
+    let (shard, subaccount) = (request.exchange_index, request.subaccount);
     app.charge(&key, Budget::Write(shard), DEFAULT_COST)?;
     if !SHARDS.contains(&shard) {
         return Err(ApiError::bad_request(&format!("there is no exchange shard {shard}")));
@@ -112,13 +121,16 @@ pub(super) async fn create(
     let id = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
+            let account = account(floor, &key, subaccount)?;
             let now = floor.now();
             Ok::<_, ApiError>(floor.exchange.create_order_group(now, account, shard, limit)?)
         })
         .await??;
-    let answer =
-        json!({ "order_group_id": id.to_string(), "subaccount": 0, "exchange_index": shard });
+    let answer = json!({
+        "order_group_id": id.to_string(),
+        "subaccount": subaccount,
+        "exchange_index": shard,
+    });
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -129,7 +141,8 @@ pub(super) async fn reset(
     Path(id): Path<String>,
     params: Params,
 ) -> Answer<Json<Value>> {
-    change(&app, key, id, &params, Exchange::reset_order_group).await
+    let of = params.subaccount()?.or(Some(0));
+    change(&app, key, of, id, &params, Exchange::reset_order_group).await
 }
 
 /// `PUT /portfolio/order_groups/{id}/trigger`
@@ -139,10 +152,11 @@ pub(super) async fn trigger(
     Path(id): Path<String>,
     params: Params,
 ) -> Answer<Json<Value>> {
-    change(&app, key, id, &params, Exchange::trigger_order_group).await
+    let of = params.subaccount()?.or(Some(0));
+    change(&app, key, of, id, &params, Exchange::trigger_order_group).await
 }
 
-/// `PUT /portfolio/order_groups/{id}/limit`
+/// `PUT /portfolio/order_groups/{id}/limit`: the one change that takes no subaccount.
 pub(super) async fn set_limit(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
@@ -154,7 +168,7 @@ pub(super) async fn set_limit(
     let set = move |exchange: &mut Exchange, now, account, shard, group| {
         exchange.set_order_group_limit(now, account, shard, group, limit)
     };
-    change(&app, key, id, &params, set).await
+    change(&app, key, None, id, &params, set).await
 }
 
 /// `DELETE /portfolio/order_groups/{id}`
@@ -164,13 +178,16 @@ pub(super) async fn remove(
     Path(id): Path<String>,
     params: Params,
 ) -> Answer<Json<Value>> {
-    change(&app, key, id, &params, Exchange::delete_order_group).await
+    let of = params.subaccount()?.or(Some(0));
+    change(&app, key, of, id, &params, Exchange::delete_order_group).await
 }
 
-/// Changes a group on the shard that the request names, 0 without any (`ExchangeIndex`).
+/// Changes a group of a subaccount, or of whichever has it, on the shard that the request names,
+/// 0 without any (`ExchangeIndex`).
 async fn change(
     app: &App,
     key: String,
+    subaccount: Option<u8>,
     id: String,
     params: &Params,
     change: impl FnOnce(&mut Exchange, Timestamp, AccountId, Shard, Uuid) -> Result<(), ExchangeError>
@@ -179,8 +196,11 @@ async fn change(
 ) -> Answer<Json<Value>> {
     let shard = params.number("exchange_index")?.map(shard).transpose()?.unwrap_or(0);
     app.charge(&key, Budget::Write(shard), DEFAULT_COST)?;
-    ask(app, key, move |floor, account| {
+    ask(app, move |floor| {
         let id = id.parse().map_err(|_| ExchangeError::OrderGroupNotFound)?;
+        let has = |account: &AccountId| floor.exchange.account(*account).order_group(id).is_some();
+        let account = accounts(floor, &key, subaccount)?.into_iter().find(has);
+        let account = account.ok_or(ExchangeError::OrderGroupNotFound)?;
         let now = floor.now();
         change(&mut floor.exchange, now, account, shard, id)?;
         Ok(json!({}))

@@ -1,14 +1,16 @@
 //! Kalshi's REST API: the paths, who may use them, and what a request costs.
 
 mod account;
+mod audit;
 mod catalog;
 mod groups;
 mod market;
 mod orders;
 mod portfolio;
 mod query;
+mod subaccounts;
 
-pub(super) use portfolio::audit;
+pub(super) use audit::audit;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -85,6 +87,9 @@ pub(super) fn router(app: &App) -> Router<App> {
         .route(&at("/portfolio/order_groups/{id}/reset"), put(groups::reset))
         .route(&at("/portfolio/order_groups/{id}/trigger"), put(groups::trigger))
         .route(&at("/portfolio/order_groups/{id}/limit"), put(groups::set_limit))
+        .route(&at("/portfolio/subaccounts"), post(subaccounts::create))
+        .route(&at("/portfolio/subaccounts/transfer"), post(subaccounts::transfer))
+        .route(&at("/portfolio/subaccounts/balances"), get(subaccounts::balances))
         .route(&at("/portfolio/intra_exchange_instance_transfer"), post(account::transfer))
         .layer(from_fn_with_state(app.clone(), member));
     public.merge(private)

@@ -41,6 +41,8 @@ struct CreateOrder {
     reduce_only: Option<bool>,
     cancel_order_on_pause: Option<bool>,
     order_group_id: Option<String>,
+    #[serde(default)]
+    subaccount: u8,
     exchange_index: Option<Shard>,
 }
 
@@ -77,6 +79,8 @@ struct Batch {
 #[derive(Debug, Deserialize)]
 struct CancelItem {
     order_id: String,
+    #[serde(default)]
+    subaccount: u8,
     exchange_index: Option<Shard>,
     market_ticker: Option<String>,
 }
@@ -127,13 +131,14 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     params: Params,
 ) -> Answer<Json<Value>> {
+    let subaccount = params.subaccount()?.unwrap_or(0);
     let shard = params.number("exchange_index")?.map(shard).transpose()?;
     let ticker = params.text("market_ticker").map(str::to_owned);
     app.charge(&key, cancel_budget(shard, ticker.as_deref()), LOW_COST)?;
     let reduced = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
+            let account = account(floor, &key, subaccount)?;
             let route = route(&floor.exchange, shard, ticker.as_deref())?;
             let now = floor.now();
             Ok::<_, ApiError>(floor.exchange.cancel_order(now, account, order_id(&id)?, route)?)
@@ -153,11 +158,9 @@ pub(super) async fn cancel_batch(
     let orders = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
-            let now = floor.now();
-            let one = |item: Value| {
+            let mut one = |item: Value| {
                 let id = item.get("order_id").cloned().unwrap_or(Value::Null);
-                match cancel_item(&mut floor.exchange, now, account, item) {
+                match cancel_item(floor, &key, item) {
                     Ok(reduced) => canceled_json(&reduced),
                     Err(error) => {
                         let none = Quantity::ZERO;
@@ -165,9 +168,9 @@ pub(super) async fn cancel_batch(
                     }
                 }
             };
-            Ok::<_, ApiError>(batch.orders.into_iter().map(one).collect::<Vec<_>>())
+            batch.orders.into_iter().map(&mut one).collect::<Vec<_>>()
         })
-        .await??;
+        .await?;
     Ok(Json(json!({ "orders": orders })))
 }
 
@@ -175,12 +178,14 @@ pub(super) async fn cancel_batch(
 pub(super) async fn cancel_all(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
+    params: Params,
 ) -> Answer<Json<Value>> {
+    let subaccount = params.subaccount()?.unwrap_or(0);
     app.charge(&key, Budget::Write(0), LOW_COST)?;
     let reduced = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
+            let account = account(floor, &key, subaccount)?;
             let now = floor.now();
             Ok::<_, ApiError>(floor.exchange.cancel_all(now, account, None)?)
         })
@@ -194,14 +199,16 @@ pub(super) async fn amend(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
     Path(id): Path<String>,
+    params: Params,
     body: Bytes,
 ) -> Answer<Json<Value>> {
+    let subaccount = params.subaccount()?.unwrap_or(0);
     let request: AmendOrder = read(&body)?;
     app.charge(&key, Budget::of_write(request.exchange_index), DEFAULT_COST)?;
     let (resting_before, amended) = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
+            let account = account(floor, &key, subaccount)?;
             let order = order_id(&id)?;
             let amend = Amend {
                 market: floor.exchange.find(&request.ticker)?,
@@ -228,8 +235,10 @@ pub(super) async fn decrease(
     State(app): State<App>,
     Extension(Member(key)): Extension<Member>,
     Path(id): Path<String>,
+    params: Params,
     body: Bytes,
 ) -> Answer<Json<Value>> {
+    let subaccount = params.subaccount()?.unwrap_or(0);
     let request: DecreaseOrder = read(&body)?;
     let ticker = request.market_ticker;
     app.charge(&key, cancel_budget(request.exchange_index, ticker.as_deref()), DEFAULT_COST)?;
@@ -245,7 +254,7 @@ pub(super) async fn decrease(
     let reduced = app
         .floor
         .ask(move |floor| {
-            let account = account(floor, &key)?;
+            let account = account(floor, &key, subaccount)?;
             let route = route(&floor.exchange, request.exchange_index, ticker.as_deref())?;
             let order = order_id(&id)?;
             let now = floor.now();
@@ -268,7 +277,7 @@ pub(super) async fn deprecated() -> ApiError {
 }
 
 fn place(floor: &mut Floor, key: &str, request: CreateOrder) -> Answer<Created> {
-    let account = account(floor, key)?;
+    let account = account(floor, key, request.subaccount)?;
     let order = NewOrder {
         market: floor.exchange.find(&request.ticker)?,
         exchange_index: request.exchange_index,
@@ -288,15 +297,12 @@ fn place(floor: &mut Floor, key: &str, request: CreateOrder) -> Answer<Created> 
     Ok(floor.exchange.create_order(now, account, order)?)
 }
 
-fn cancel_item(
-    exchange: &mut Exchange,
-    now: Timestamp,
-    account: AccountId,
-    item: Value,
-) -> Answer<Reduced> {
+fn cancel_item(floor: &mut Floor, key: &str, item: Value) -> Answer<Reduced> {
     let item: CancelItem = read_value(item)?;
-    let route = route(exchange, item.exchange_index, item.market_ticker.as_deref())?;
-    Ok(exchange.cancel_order(now, account, order_id(&item.order_id)?, route)?)
+    let account = account(floor, key, item.subaccount)?;
+    let route = route(&floor.exchange, item.exchange_index, item.market_ticker.as_deref())?;
+    let now = floor.now();
+    Ok(floor.exchange.cancel_order(now, account, order_id(&item.order_id)?, route)?)
 }
 
 /// Where an order is looked for: an id alone says nothing, so that without more it is shard 0.
@@ -323,8 +329,10 @@ fn batch_cost(batch: &Batch, cost: u64) -> u64 {
     u64::try_from(batch.orders.len()).unwrap_or(u64::MAX).saturating_mul(cost)
 }
 
-pub(super) fn account(floor: &Floor, key: &str) -> Answer<AccountId> {
-    floor.account(key).ok_or_else(ApiError::unavailable)
+/// An account of a key by its number: 0 is the primary one, which a request means that names none.
+pub(super) fn account(floor: &Floor, key: &str, subaccount: u8) -> Answer<AccountId> {
+    let unknown = || ApiError::bad_request(&format!("there is no subaccount {subaccount}"));
+    floor.subaccount(key, subaccount).ok_or_else(unknown)
 }
 
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {

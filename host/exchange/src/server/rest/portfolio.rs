@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
+use hotpit_units::{Dollars, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::App;
 use super::super::errors::ApiError;
 use super::super::floor::Floor;
 use super::super::frames::{no_price, outcome_side, rfc3339};
+use super::orders::account;
 use super::query::Params;
 use super::{Answer, Member};
 use crate::core::{
@@ -28,9 +29,10 @@ pub(super) async fn balance(
     params: Params,
 ) -> Answer<Json<Value>> {
     let shard = params.number("exchange_index")?;
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?.unwrap_or(0);
+    ask(&app, move |floor| {
         let now = floor.now();
-        let account = floor.exchange.account(account);
+        let account = floor.exchange.account(account(floor, &key, subaccount)?);
         let wanted = |at: i64| shard.is_none_or(|shard| shard == -1 || shard == at);
         let shards: Vec<(i64, Dollars)> = account
             .balances()
@@ -72,7 +74,9 @@ pub(super) async fn positions(
         "all" => None,
         _ => return Err(ApiError::bad_query("settlement_status is invalid")),
     };
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?.unwrap_or(0);
+    ask(&app, move |floor| {
+        let account = account(floor, &key, subaccount)?;
         let exchange = &floor.exchange;
         let filter = Filter::new(&params, exchange)?;
         let counts = params.list("count_filter").unwrap_or_default();
@@ -113,10 +117,13 @@ pub(super) async fn orders(
         Some("executed") => Some(OrderStatus::Executed),
         Some(_) => return Err(ApiError::bad_query("status is invalid")),
     };
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?;
+    ask(&app, move |floor| {
         let exchange = &floor.exchange;
         let filter = Filter::new(&params, exchange)?;
-        let listed = exchange.orders_of(account).rev().filter(|order| {
+        let accounts = accounts(floor, &key, subaccount)?;
+        let all = newest_first(&accounts, |it| exchange.orders_of(it), |order| order.created);
+        let listed = all.into_iter().filter(|order| {
             filter.admits(exchange, order.market)
                 && filter.admits_time(order.created)
                 && status.is_none_or(|status| status == order.status)
@@ -134,8 +141,8 @@ pub(super) async fn order(
     Extension(Member(key)): Extension<Member>,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    ask(&app, key, move |floor, account| {
-        let order = own_order(&floor.exchange, account, &id)?;
+    ask(&app, move |floor| {
+        let order = own_order(floor, &key, &id)?;
         Ok(json!({ "order": order_json(&floor.exchange, order) }))
     })
     .await
@@ -147,8 +154,8 @@ pub(super) async fn queue_position(
     Extension(Member(key)): Extension<Member>,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    ask(&app, key, move |floor, account| {
-        let order = own_order(&floor.exchange, account, &id)?.id;
+    ask(&app, move |floor| {
+        let order = own_order(floor, &key, &id)?.id;
         let position = floor.exchange.queue_position(order);
         let position = position.ok_or_else(|| ApiError::not_found("order"))?;
         Ok(json!({ "queue_position_fp": position }))
@@ -162,7 +169,9 @@ pub(super) async fn queue_positions(
     Extension(Member(key)): Extension<Member>,
     params: Params,
 ) -> Answer<Json<Value>> {
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?.unwrap_or(0);
+    ask(&app, move |floor| {
+        let account = account(floor, &key, subaccount)?;
         let exchange = &floor.exchange;
         let tickers = params.list("market_tickers");
         let listed = exchange.orders_of(account).filter_map(|order| {
@@ -187,18 +196,24 @@ pub(super) async fn fills(
     params: Params,
 ) -> Answer<Json<Value>> {
     let page = params.page(LIMIT_DEFAULT, LIMIT_MAX)?;
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?;
+    ask(&app, move |floor| {
         let exchange = &floor.exchange;
         let filter = Filter::new(&params, exchange)?;
         let order = params.text("order_id");
-        let listed = exchange.account(account).fills().iter().rev().filter(|fill| {
+        let accounts = accounts(floor, &key, subaccount)?;
+        let fills = |it| exchange.account(it).fills().iter();
+        let listed = newest_first(&accounts, fills, |fill| fill.ts).into_iter().filter(|fill| {
             filter.admits(exchange, fill.market)
                 && filter.admits_time(fill.ts)
                 && order.is_none_or(|order| order == fill.order_id.to_string())
         });
-        // Two orders of one trade are two fills; an account never trades with itself.
-        let (fills, cursor) =
-            page.cut(listed, |fill| fill.trade_id.to_string(), |fill| fill_json(exchange, fill));
+        // Two subaccounts may trade with each other: then two fills have the id of one trade.
+        let (fills, cursor) = page.cut(
+            listed,
+            |fill| format!("{} {}", fill.trade_id, fill.order_id),
+            |fill| fill_json(exchange, fill),
+        );
         Ok(json!({ "fills": fills, "cursor": cursor }))
     })
     .await
@@ -211,33 +226,57 @@ pub(super) async fn settlements(
     params: Params,
 ) -> Answer<Json<Value>> {
     let page = params.page(LIMIT_DEFAULT, LIMIT_MAX)?;
-    ask(&app, key, move |floor, account| {
+    let subaccount = params.subaccount()?;
+    ask(&app, move |floor| {
         let exchange = &floor.exchange;
         let filter = Filter::new(&params, exchange)?;
-        let listed = exchange.account(account).settlements().iter().rev().filter(|settlement| {
-            filter.admits(exchange, settlement.market) && filter.admits_time(settlement.ts)
+        let accounts = accounts(floor, &key, subaccount)?;
+        let settlements =
+            |it| exchange.account(it).settlements().iter().map(move |settled| (it, settled));
+        let all = newest_first(&accounts, settlements, |(_, settled)| settled.ts);
+        let listed = all.into_iter().filter(|(_, settled)| {
+            filter.admits(exchange, settled.market) && filter.admits_time(settled.ts)
         });
+        let id = |account: AccountId, settled: &Settlement| {
+            let ticker = &exchange.market(settled.market).spec.ticker;
+            format!("{ticker} {}", exchange.account(account).subaccount)
+        };
         let (settlements, cursor) = page.cut(
             listed,
-            |settlement| exchange.market(settlement.market).spec.ticker.to_string(),
-            |settlement| settlement_json(exchange, account, settlement),
+            |(account, settled)| id(*account, settled),
+            |(account, settled)| settlement_json(exchange, account, settled),
         );
         Ok(json!({ "settlements": settlements, "cursor": cursor }))
     })
     .await
 }
 
-/// Asks the floor something about the account of a key.
+/// Asks the floor something.
 pub(super) async fn ask(
     app: &App,
-    key: String,
-    question: impl FnOnce(&mut Floor, AccountId) -> Answer<Value> + Send + 'static,
+    question: impl FnOnce(&mut Floor) -> Answer<Value> + Send + 'static,
 ) -> Answer<Json<Value>> {
-    let answer = app.floor.ask(move |floor| {
-        let account = floor.account(&key).ok_or_else(ApiError::unavailable)?;
-        question(floor, account)
-    });
-    answer.await?.map(Json)
+    app.floor.ask(question).await?.map(Json)
+}
+
+/// The account of a key with this number, or all where a request names none (`SubaccountQuery`).
+pub(super) fn accounts(floor: &Floor, key: &str, number: Option<u8>) -> Answer<Vec<AccountId>> {
+    if let Some(number) = number {
+        return Ok(vec![account(floor, key, number)?]);
+    }
+    Ok(floor.exchange.accounts_of(account(floor, key, 0)?).collect())
+}
+
+/// What several accounts have, each oldest first, as one list with the newest first.
+fn newest_first<T, I: Iterator<Item = T>>(
+    accounts: &[AccountId],
+    of: impl Fn(AccountId) -> I,
+    at: impl Fn(&T) -> Timestamp,
+) -> Vec<T> {
+    let mut all: Vec<T> = accounts.iter().flat_map(|account| of(*account)).collect();
+    all.sort_by_key(at);
+    all.reverse();
+    all
 }
 
 /// The filters that all listings have.
@@ -282,9 +321,12 @@ impl Filter {
     }
 }
 
-fn own_order<'a>(exchange: &'a Exchange, account: AccountId, id: &str) -> Answer<&'a Order> {
+/// An order of any account of a key.
+fn own_order<'a>(floor: &'a Floor, key: &str, id: &str) -> Answer<&'a Order> {
+    let exchange = &floor.exchange;
     let order = id.parse::<Uuid>().ok().and_then(|id| exchange.order(id));
-    order.filter(|order| order.account == account).ok_or_else(|| ApiError::not_found("order"))
+    let is_own = |order: &&Order| Some(exchange.account(order.account).owner) == floor.account(key);
+    order.filter(is_own).ok_or_else(|| ApiError::not_found("order"))
 }
 
 /// What a position would bring at the last price; before the first trade, what it cost.
@@ -298,7 +340,7 @@ const fn cents(amount: Dollars) -> i64 {
     amount.raw().div_euclid(10_000)
 }
 
-fn position_json(exchange: &Exchange, market: MarketKey, position: &Position) -> Value {
+pub(super) fn position_json(exchange: &Exchange, market: MarketKey, position: &Position) -> Value {
     let market = exchange.market(market);
     json!({
         "ticker": market.spec.ticker,
@@ -337,11 +379,12 @@ fn event_positions(exchange: &Exchange, positions: &[(MarketKey, Position)]) -> 
 }
 
 /// An order as the REST API shows it.
-pub(in crate::server) fn order_json(exchange: &Exchange, order: &Order) -> Value {
+pub(super) fn order_json(exchange: &Exchange, order: &Order) -> Value {
     let side = outcome_side(order.side);
+    let owner = exchange.account(order.account);
     json!({
         "order_id": order.id.to_string(),
-        "user_id": exchange.account(order.account).user_id.to_string(),
+        "user_id": owner.user_id.to_string(),
         "client_order_id": order.client_order_id.as_deref().unwrap_or_default(),
         "ticker": exchange.market(order.market).spec.ticker,
         "side": side,
@@ -365,7 +408,7 @@ pub(in crate::server) fn order_json(exchange: &Exchange, order: &Order) -> Value
         "self_trade_prevention_type": order.self_trade_prevention.as_str(),
         "order_group_id": order.order_group_id.map(|id| id.to_string()),
         "cancel_order_on_pause": order.cancel_on_pause,
-        "subaccount_number": 0,
+        "subaccount_number": owner.subaccount,
         "exchange_index": order.exchange_index,
     })
 }
@@ -391,7 +434,7 @@ fn fill_json(exchange: &Exchange, fill: &Fill) -> Value {
         "created_time": rfc3339(fill.ts),
         "ts": fill.ts.as_secs(),
         "fee_cost": fill.fee,
-        "subaccount_number": 0,
+        "subaccount_number": exchange.account(fill.account).subaccount,
     })
 }
 
@@ -411,52 +454,5 @@ fn settlement_json(exchange: &Exchange, account: AccountId, settlement: &Settlem
         "value": settlement.outcome.value().raw() / 100,
         "settled_time": rfc3339(settlement.ts),
         "fee_cost": position.fees_paid,
-    })
-}
-
-/// What an account really has, for comparing a host's own books with it.
-pub(in crate::server) fn audit(floor: &Floor, account: AccountId) -> Value {
-    let exchange = &floor.exchange;
-    let owner = exchange.account(account);
-    let cash: BTreeMap<String, Value> = owner
-        .balances()
-        .map(|(shard, balance)| {
-            let available = balance.available();
-            let amounts = json!({ "cash": balance.cash, "reserved": balance.reserved, "available": available });
-            (shard.to_string(), amounts)
-        })
-        .collect();
-    let positions: Vec<Value> = owner
-        .positions()
-        .map(|(market, position)| position_json(exchange, market, &position))
-        .collect();
-    let sum = |of: fn(&Position) -> Dollars| -> Dollars {
-        owner.positions().map(|(_, position)| of(&position)).sum()
-    };
-    let orders: Vec<&Order> = exchange.orders_of(account).collect();
-    let resting = orders.iter().filter(|order| order.status == OrderStatus::Resting);
-    let by_name: BTreeMap<&str, Value> = orders
-        .iter()
-        .filter_map(|order| Some((order.client_order_id.as_deref()?, order_json(exchange, order))))
-        .collect();
-    let filled: Quantity = owner.fills().iter().map(|fill| fill.count).sum();
-    let bought = |fill: &Fill| -> Price {
-        if fill.side == Side::Bid { fill.price } else { no_price(fill.price) }
-    };
-    let turnover: Dollars = owner.fills().iter().map(|fill| bought(fill) * fill.count).sum();
-    json!({
-        "user_id": owner.user_id.to_string(),
-        "cash": cash,
-        "cash_total": owner.balances().map(|(_, balance)| balance.cash).sum::<Dollars>(),
-        "positions": positions,
-        "fees_paid": sum(|position| position.fees_paid),
-        "realized_pnl": sum(|position| position.realized_pnl),
-        "fills_count": owner.fills().len(),
-        "fills_quantity": filled,
-        "turnover": turnover,
-        "fill_ids": owner.fills().iter().map(|fill| fill.trade_id.to_string()).collect::<Vec<_>>(),
-        "open_orders": resting.map(|order| order_json(exchange, order)).collect::<Vec<_>>(),
-        "orders_count": orders.len(),
-        "orders_by_client_order_id": by_name,
     })
 }

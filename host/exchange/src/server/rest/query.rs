@@ -47,6 +47,14 @@ impl Params {
         self.text(name).map(parse).transpose()
     }
 
+    /// `subaccount`: the number of one account of the key.
+    pub(super) fn subaccount(&self) -> Result<Option<u8>, ApiError> {
+        let read = |number| {
+            u8::try_from(number).map_err(|_| ApiError::bad_query("subaccount is out of range"))
+        };
+        self.number("subaccount")?.map(read).transpose()
+    }
+
     /// A parameter that is `true` or `false`; false when it is not there.
     pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.text(name) {

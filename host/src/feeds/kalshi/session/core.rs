@@ -49,6 +49,8 @@ pub(super) struct Parts<P> {
     pub(super) settings: Settings,
     /// Which channels this connection is for.
     pub(super) channels: &'static [Channel],
+    /// Whose orders the desk hears of.
+    pub(super) subaccount: u8,
     pub(super) publish: P,
     pub(super) stats: Arc<FeedStats>,
     pub(super) stream: Arc<Stream>,
@@ -62,6 +64,7 @@ pub(super) struct Parts<P> {
 pub(super) struct Core<P> {
     settings: Settings,
     channels: &'static [Channel],
+    subaccount: u8,
     publish: P,
     stats: Arc<FeedStats>,
     stream: Arc<Stream>,
@@ -97,13 +100,24 @@ pub(super) struct Core<P> {
 
 impl<P: Publish> Core<P> {
     pub(super) fn new(parts: Parts<P>) -> Self {
-        let Parts { settings, channels, publish, stats, stream, desk, catalog, seen, entropy } =
-            parts;
+        let Parts {
+            settings,
+            channels,
+            subaccount,
+            publish,
+            stats,
+            stream,
+            desk,
+            catalog,
+            seen,
+            entropy,
+        } = parts;
         stream.name_channels(Channel::ALL.map(Channel::name));
         Self {
             subscriptions: subscriptions(&settings, &entropy),
             settings,
             channels,
+            subaccount,
             publish,
             stats,
             stream,
@@ -289,6 +303,9 @@ impl<P: Publish> Core<P> {
             Body::Delta(delta) => self.delta(header, &delta, now),
             Body::Snapshot(snapshot) => self.snapshot(&snapshot, now),
             Body::Trade(trade) => self.trade(header, &trade, now),
+            Body::Fill(_) | Body::Order(_) | Body::Position(_) if !self.is_ours(&body) => {
+                self.stats.other_subaccounts.bump();
+            }
             Body::Fill(fill) => match VenueFill::try_from(*fill) {
                 Ok(fill) => self.desk.report(ToDesk::Fill(fill)),
                 Err(reason) => self.unreadable_report(&reason),
@@ -320,6 +337,19 @@ impl<P: Publish> Core<P> {
             }
         }
         Ok(())
+    }
+
+    /// A report is of our subaccount: the private channels tell of all that the key has. One
+    /// without a number is taken for the primary account's; were it ours after all, the next
+    /// comparison with the exchange finds what it said.
+    fn is_ours(&self, report: &Body<'_>) -> bool {
+        let subaccount = match report {
+            Body::Fill(fill) => fill.subaccount(),
+            Body::Order(order) => order.subaccount(),
+            Body::Position(position) => position.subaccount(),
+            _ => return false,
+        };
+        subaccount.unwrap_or(0) == self.subaccount
     }
 
     /// Takes note of which channel a frame came on.

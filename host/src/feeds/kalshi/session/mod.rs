@@ -90,6 +90,7 @@ impl<T: Transport, P: Publish> Session<T, P> {
         let mut core = Core::new(Parts {
             settings: settings.clone(),
             channels: self.channels,
+            subaccount: client.settings().subaccount,
             publish: self.publish,
             desk: DeskLink::new(self.desk, Arc::clone(&stats)),
             catalog: CatalogLink::new(self.catalog, Arc::clone(&stats)),

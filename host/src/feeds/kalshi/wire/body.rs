@@ -284,6 +284,16 @@ impl Statistics<'_> {
 pub struct Position {
     market_ticker: Arc<str>,
     position_fp: Quantity,
+    #[serde(default)]
+    subaccount: Option<u8>,
+}
+
+impl Position {
+    /// The number of its subaccount, where it is told.
+    #[must_use]
+    pub const fn subaccount(&self) -> Option<u8> {
+        self.subaccount
+    }
 }
 
 impl From<Position> for model::VenuePosition {

@@ -112,7 +112,7 @@ async fn a_cancel_that_finds_nothing_is_not_a_refusal() {
         fake.on(call, answer.clone());
         let outcome = format!("{:?}", client(&fake).cancel(cancel()).await);
         assert!(outcome.starts_with(expected), "{answer:?} gave {outcome}");
-        assert_eq!(fake.sent()[0].query, "exchange_index=3&market_ticker=M");
+        assert_eq!(fake.sent()[0].query, "subaccount=0&exchange_index=3&market_ticker=M");
     }
 }
 
@@ -171,9 +171,9 @@ async fn an_order_is_absent_only_if_no_status_has_it() {
     assert_eq!(client.find(&name, "M", placed_at).await, Ok(None));
     let calls = fake.calls();
     assert_eq!(calls.len(), 4);
-    assert_eq!(calls[0], "GET /portfolio/orders?ticker=M&min_ts=400&limit=1000");
+    assert_eq!(calls[0], "GET /portfolio/orders?subaccount=0&ticker=M&min_ts=400&limit=1000");
     fake.json(
-        "GET /portfolio/orders?ticker=M&min_ts=400&status=canceled&limit=1000",
+        "GET /portfolio/orders?subaccount=0&ticker=M&min_ts=400&status=canceled&limit=1000",
         &order("hp-1"),
     );
     let found = client.find(&name, "M", placed_at).await.unwrap().unwrap();
@@ -208,7 +208,7 @@ async fn the_account_is_read_whole_or_not_at_all() {
             "no_count_fp":"0.00","revenue":100,"value":100,"fee_cost":"0.01",
             "settled_time":"2026-11-22T20:44:01Z"}]}"#,
     );
-    let client = with_settings(&fake, Settings::default());
+    let client = with_settings(&fake, Settings { subaccount: 2, ..Settings::default() });
     let account = client.account(Timestamp::from_secs(5)).await.unwrap();
     assert_eq!(account.resting.len(), 1);
     let paid = VenueSettlement { ticker: "P".into(), price: Price::ONE };
@@ -218,11 +218,11 @@ async fn the_account_is_read_whole_or_not_at_all() {
     assert_eq!(
         fake.calls(),
         [
-            "GET /portfolio/orders?status=resting&limit=1000",
-            "GET /portfolio/fills?min_ts=5&limit=1000",
-            "GET /portfolio/positions?count_filter=position&limit=1000",
-            "GET /portfolio/balance",
-            "GET /portfolio/settlements?min_ts=5&limit=1000",
+            "GET /portfolio/orders?subaccount=2&status=resting&limit=1000",
+            "GET /portfolio/fills?subaccount=2&min_ts=5&limit=1000",
+            "GET /portfolio/positions?subaccount=2&count_filter=position&limit=1000",
+            "GET /portfolio/balance?subaccount=2",
+            "GET /portfolio/settlements?subaccount=2&min_ts=5&limit=1000",
         ]
     );
     fake.clear("GET /portfolio/positions");

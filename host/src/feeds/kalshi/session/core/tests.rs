@@ -10,6 +10,7 @@ use crate::streams::Streams;
 
 mod fresh;
 mod random;
+mod subaccount;
 
 /// Keeps what is published, in short words.
 #[derive(Clone, Default)]
@@ -49,6 +50,7 @@ impl Bench {
         let mut core = Core::new(Parts {
             settings: Settings::default(),
             channels: &Channel::ALL,
+            subaccount: 0,
             publish: tape.clone(),
             desk: DeskLink::new(desk, Arc::clone(&stats)),
             catalog: CatalogLink::new(catalog, Arc::clone(&stats)),

@@ -268,6 +268,7 @@ fn session(floor: Floor, seed: u64) -> (Core<Floor>, Timestamp) {
     let desk = DeskLink::new(mpsc::channel(1_024).0, Arc::default());
     let core = Core::new(Parts {
         settings: Settings { markets_per_command: 3, ..Settings::default() },
+        subaccount: 0,
         channels: &Channel::ALL,
         publish: floor,
         desk,
