@@ -15,16 +15,29 @@ pub(super) fn claim(folder: &Path, venue: &str) -> anyhow::Result<()> {
     let shown = folder.display();
     fs::create_dir_all(folder)
         .with_context(|| format!("the state folder {shown} cannot be made"))?;
+    if is_claimed(folder, venue)? {
+        return Ok(());
+    }
+    let path = folder.join(VENUE);
+    fs::write(&path, format!("{venue}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Whether the folder is this exchange's; if not, it is nobody's.
+///
+/// # Errors
+/// When it is another's, or cannot be read.
+pub(super) fn is_claimed(folder: &Path, venue: &str) -> anyhow::Result<bool> {
+    let shown = folder.display();
     let path = folder.join(VENUE);
     match fs::read_to_string(&path) {
-        Ok(owner) if owner.trim() == venue => Ok(()),
+        Ok(owner) if owner.trim() == venue => Ok(true),
         Ok(owner) => bail!(
             "the state folder {shown} has the books of venue `{}`, and this is `{venue}`: set \
              another `state_folder` for each venue",
             owner.trim()
         ),
-        Err(error) if error.kind() == ErrorKind::NotFound => fs::write(&path, format!("{venue}\n"))
-            .with_context(|| format!("cannot write {}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
