@@ -143,6 +143,13 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Change what the running host logs, until it ends
+    Log {
+        /// As `level` in the section [log], such as info,hotpit::desk=debug
+        level: String,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Print the default configuration with every key explained
     Config,
 }
@@ -199,6 +206,9 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Resume { agent, format } => {
             talk(talk::Request::Resume { agent, json: format.json })?;
+        }
+        Command::Log { level, format } => {
+            talk(talk::Request::Log { level, json: format.json })?;
         }
         Command::Config => text::print(DEFAULT_FILE)?,
     }

@@ -89,8 +89,7 @@ mod tests {
     use crate::journal::Store;
 
     fn config(folder: &Path) -> Config {
-        let mut config = Config::default();
-        config.state_folder = folder.join("state");
+        let mut config = Config { state_folder: folder.join("state"), ..Config::default() };
         config.agents.folder = folder.join("agents");
         config
     }
