@@ -311,7 +311,7 @@ async fn orders<S: Source>(State(app): State<Arc<App<S>>>) -> Answer<Vec<crate::
 
 async fn prometheus<S: Source>(State(app): State<Arc<App<S>>>) -> Result<Response, Failure> {
     let text = metrics::render(&app.status().await?);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 /// The body of `POST /halt` and `POST /resume`; none at all means everybody.

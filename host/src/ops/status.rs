@@ -8,7 +8,7 @@ use hotpit_units::{Dollars, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::desk::Report;
-use crate::model::AgentId;
+use crate::model::{AgentId, Durations};
 use crate::streams::{StreamPhase, StreamReport, Window};
 
 /// How a running host stands.
@@ -104,6 +104,8 @@ pub struct AgentLine {
     pub call_p50_ns: u64,
     /// 99 of 100 calls took at most this long, in nanoseconds.
     pub call_p99_ns: u64,
+    /// How long its calls took.
+    pub call_times: Durations,
     /// How much processor time a call may take, in milliseconds; 0: not known yet.
     pub call_ms_max: u64,
     /// The most actions that a call returned.
