@@ -196,7 +196,7 @@ impl Fleet {
         for mut desk in desks {
             desk.look();
             let status = desk.program.take().unwrap().stop();
-            let audit = exchange.audit(&desk.key.key_id).await.unwrap().unwrap();
+            let audit = exchange.audit(&desk.key.key_id, 0).await.unwrap().unwrap();
             let journal = desk.folder.path().join("state").join("journal.db");
             let journal = rusqlite::Connection::open(journal).unwrap();
             let fills: i64 =

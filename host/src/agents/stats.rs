@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
+use crate::model::Durations;
+
 /// Buckets of the histogram: eight for each power of two, so that a quantile is read within 12%.
 const PER_OCTAVE: usize = 8;
 const BUCKETS: usize = 40 * PER_OCTAVE;
@@ -23,6 +25,8 @@ pub(crate) struct Stats {
     pub(crate) log_dropped: AtomicU64,
     rate: Rate,
     calls: [AtomicU64; BUCKETS],
+    /// How long all calls took together, in nanoseconds.
+    calls_ns: AtomicU64,
 }
 
 impl Default for Stats {
@@ -38,6 +42,7 @@ impl Default for Stats {
             log_dropped: AtomicU64::new(0),
             rate: Rate::default(),
             calls: std::array::from_fn(|_| AtomicU64::new(0)),
+            calls_ns: AtomicU64::new(0),
         }
     }
 }
@@ -103,6 +108,17 @@ impl Stats {
     pub(crate) fn called(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.calls[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
+        self.calls_ns.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// How long calls took.
+    pub(crate) fn durations(&self) -> Durations {
+        let mut durations = Durations::default();
+        for (index, count) in self.calls.iter().enumerate() {
+            durations.add_many(upper_edge(index), count.load(Ordering::Relaxed), 0);
+        }
+        durations.add_many(0, 0, self.calls_ns.load(Ordering::Relaxed));
+        durations
     }
 
     /// The time below which this share of calls stayed, in thousandths: 990 is the 99th
@@ -168,6 +184,9 @@ mod tests {
         stats.called(Duration::from_micros(50));
         assert!(stats.quantile(500) < Duration::from_nanos(230), "{:?}", stats.quantile(500));
         assert!(stats.quantile(990) >= Duration::from_micros(50), "{:?}", stats.quantile(990));
+        let durations = stats.durations();
+        assert_eq!((durations.count(), durations.sum_ns()), (100, 98 * 200 + 2 * 50_000));
+        assert_eq!(durations.below().next().map(|(_, below)| below), Some(98));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hotpit_units::Timestamp;
 use super::mailbox::Mailbox;
 use super::settings::Budget;
 use super::stats::Stats;
-use crate::model::AgentId;
+use crate::model::{AgentId, Durations};
 
 /// Where an agent is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct AgentStatus {
     pub call_p50_ns: u64,
     /// How long 99 of 100 of its calls took at most, in nanoseconds.
     pub call_p99_ns: u64,
+    /// How long its calls took.
+    pub call_times: Durations,
     /// Linear memory in use, in bytes.
     pub memory_bytes: u64,
     /// The most actions that a batch returned.
@@ -140,6 +142,7 @@ impl Row {
             swaps: stats.swaps.load(Ordering::Relaxed),
             call_p50_ns: nanos(stats.quantile(500)),
             call_p99_ns: nanos(stats.quantile(990)),
+            call_times: stats.durations(),
             memory_bytes: stats.memory.load(Ordering::Relaxed),
             actions_most: stats.actions_most.load(Ordering::Relaxed),
             budget: self.budget,

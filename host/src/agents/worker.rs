@@ -155,6 +155,7 @@ struct AgentCell {
 /// Actions that the desk did not take yet.
 struct Outgoing {
     actions: Vec<Action>,
+    tick: Option<Timestamp>,
     since: Timestamp,
 }
 
@@ -338,7 +339,7 @@ impl Workers {
         }
         let Hands { items, events } = hands;
         let taken = cell.mailbox.take(around.batch_events_max, now, items);
-        batch::build(items, &taken.timers, &around.cache, now, events);
+        let tick = batch::build(items, &taken.timers, &around.cache, now, events);
         let is_called = cell.fresh || !events.is_empty();
         let Some(instance) = cell.instance.take_if(|_| is_called) else {
             cell.mailbox.finish();
@@ -356,7 +357,7 @@ impl Workers {
         cell.stats.heard(events.len(), now);
         cell.stats.called(done.since(now));
         events.clear();
-        cell.commit(actions, now, around)?;
+        cell.commit(actions, tick, now, around)?;
         if cell.outgoing.is_none() {
             cell.mailbox.finish();
         }
@@ -377,6 +378,7 @@ impl AgentCell {
     fn commit(
         &mut self,
         mut actions: Vec<Action>,
+        tick: Option<Timestamp>,
         now: Timestamp,
         around: &Surroundings,
     ) -> Result<(), Fault> {
@@ -393,7 +395,7 @@ impl AgentCell {
         if actions.is_empty() {
             return Ok(());
         }
-        self.send(Outgoing { actions, since: now }, now, around)
+        self.send(Outgoing { actions, tick, since: now }, now, around)
     }
 
     fn send(
@@ -402,15 +404,15 @@ impl AgentCell {
         now: Timestamp,
         around: &Surroundings,
     ) -> Result<(), Fault> {
-        let Outgoing { actions, since } = outgoing;
+        let Outgoing { actions, tick, since } = outgoing;
         let (agent, receipt) = (self.agent.clone(), self.mailbox.receipt());
-        match around.desk.try_send(ToDesk::Actions { agent, actions, receipt }) {
+        match around.desk.try_send(ToDesk::Actions { agent, actions, tick, receipt }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(ToDesk::Actions { actions, .. }))
                 if now.since(since) < around.desk_wait =>
             {
                 add(&self.stats.desk_waits, 1);
-                self.outgoing = Some(Outgoing { actions, since });
+                self.outgoing = Some(Outgoing { actions, tick, since });
                 around.timers.add(now + DESK_RETRY, &self.mailbox);
                 Ok(())
             }

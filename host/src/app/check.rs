@@ -1,7 +1,7 @@
 //! [`check`]: `hotpit check`, from the agent's words to the operator's.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -72,6 +72,24 @@ pub fn check_with_options(
             .collect(),
         warnings,
     })
+}
+
+/// The files in a folder that a host would take for agents.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn agent_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let context = || format!("cannot read the agents' folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        let is_hidden = path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "wasm") {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 /// How a file would run.

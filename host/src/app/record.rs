@@ -170,14 +170,7 @@ pub fn markets_of_agents(config: &Config) -> anyhow::Result<BTreeSet<Subscriptio
     let settings = config.agent_settings();
     let folder = &settings.folder;
     let mut markets = BTreeSet::new();
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the agents' folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        let is_hidden = path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."));
-        if is_hidden || path.extension().is_none_or(|extension| extension != "wasm") {
-            continue;
-        }
+    for path in super::check::agent_files(folder)? {
         match super::check::plan(config, &path) {
             Ok(plan) => markets.extend(plan.subscriptions),
             Err(error) => warn!(file = %path.display(), "left out: {error:#}"),

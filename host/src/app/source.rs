@@ -159,6 +159,7 @@ fn agent_line(agent: AgentStatus, desk: &Report) -> AgentLine {
         calls: agent.batches,
         call_p50_ns: agent.call_p50_ns,
         call_p99_ns: agent.call_p99_ns,
+        call_times: agent.call_times,
         swaps: agent.swaps,
         actions: agent.actions,
         dropped: agent.dropped,

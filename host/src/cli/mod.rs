@@ -1,6 +1,6 @@
 //! The command line: what a user types, and what is printed.
 //!
-//! `run`, `new`, `build`, `check`, `record`, `inspect` and `replay` do their work here in this process. The others talk to
+//! `run`, `new`, `build`, `check`, `doctor`, `record`, `inspect` and `replay` do their work here in this process. The others talk to
 //! a running host over its operator's port. Nothing here decides about trading.
 //!
 //! Exit codes: 0 done, 1 it failed (with why on standard error), 2 the command itself is wrong.
@@ -8,6 +8,7 @@
 mod build;
 mod check;
 mod client;
+mod doctor;
 mod inspect;
 mod logging;
 mod new;
@@ -86,6 +87,8 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Tell whether a host would run and trade as it is configured, on this machine and now
+    Doctor(Format),
     /// Record the exchange's WebSocket, frame by frame, without trading
     Record(record::RecordArgs),
     /// Tell what is in recordings: types, losses, unknown fields, latency
@@ -140,6 +143,13 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Change what the running host logs, until it ends
+    Log {
+        /// As `level` in the section [log], such as info,hotpit::desk=debug
+        level: String,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Print the default configuration with every key explained
     Config,
 }
@@ -178,6 +188,7 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         Command::Check { files, format } => {
             return check::check(&Config::load(config)?, &files, format.json);
         }
+        Command::Doctor(format) => return doctor::doctor(config, format.json),
         Command::Record(args) => record::record(Config::load(config)?, args)?,
         Command::Inspect { files, books, format } => {
             return inspect::inspect(&files, books, format.json);
@@ -195,6 +206,9 @@ fn execute(config: Option<PathBuf>, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Resume { agent, format } => {
             talk(talk::Request::Resume { agent, json: format.json })?;
+        }
+        Command::Log { level, format } => {
+            talk(talk::Request::Log { level, json: format.json })?;
         }
         Command::Config => text::print(DEFAULT_FILE)?,
     }

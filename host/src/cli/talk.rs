@@ -12,7 +12,7 @@ use super::text::{micros, print, print_json, since, size};
 use super::upstreams;
 use crate::desk::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
-use crate::ops::{AgentLine, Done, Order, Status};
+use crate::ops::{AgentLine, Done, LogLevel, Order, Status};
 
 /// What is asked of a running host.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(super) enum Request {
     Orders { json: bool },
     Halt { agent: Option<String>, reason: Option<String>, reducing: bool, json: bool },
     Resume { agent: Option<String>, json: bool },
+    Log { level: String, json: bool },
 }
 
 /// Asks the host with this state folder, and prints the answer.
@@ -77,6 +78,10 @@ async fn ask(client: &Client, request: Request) -> anyhow::Result<()> {
                 return print_json(&done);
             }
             print(&format!("resumed: orders of {} are accepted again\n", whose(&done)))
+        }
+        Request::Log { level, json } => {
+            let now: LogLevel = client.post("/log", &LogLevel { level }).await?;
+            if json { print_json(&now) } else { print(&format!("log: {}\n", now.level)) }
         }
     }
 }
@@ -425,8 +430,10 @@ mod tests {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let token = Endpoint::find(folder.path()).unwrap().token;
 
-        let without = http.post(url("/halt")).send().await.unwrap();
-        assert_eq!(without.status(), 401);
+        for path in ["/halt", "/resume", "/log"] {
+            let without = http.post(url(path)).send().await.unwrap();
+            assert_eq!(without.status(), 401, "{path}");
+        }
         let misspelled = http
             .post(url("/halt"))
             .bearer_auth(token.expose())

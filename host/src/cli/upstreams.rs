@@ -1,13 +1,11 @@
 //! How the upstreams stand, and what came over them, as `hotpit status` prints it.
 
-use std::time::Duration;
-
 use hotpit_units::Timestamp;
 
 use super::table::{Align, Table};
 use super::text::since;
 use crate::ops::{BooksLine, LeagueLine, Status};
-use crate::streams::{BreakerPhase, StreamReport, Window};
+use crate::streams::{BreakerPhase, StreamReport};
 
 /// Streams, books, games, and the exchange's next maintenance.
 pub(super) fn text(status: &Status) -> String {
@@ -15,7 +13,7 @@ pub(super) fn text(status: &Status) -> String {
     text.push_str(&books_text(&status.books));
     text.extend(status.leagues.iter().map(league_text));
     if let Some(window) = status.maintenance {
-        text.push_str(&maintenance_text(window, status.now));
+        text.push_str(&format!("maintenance of the exchange: {}\n", window.words(status.now)));
     }
     text
 }
@@ -73,17 +71,6 @@ fn books_text(books: &BooksLine) -> String {
         format!("; longest without a change: {ticker}, {} s", ms / 1_000)
     });
     format!("books: {synced} synced, {stale} stale{quietest}\n")
-}
-
-fn maintenance_text(Window { start, end }: Window, now: Timestamp) -> String {
-    let minutes = |time: Duration| {
-        format!("{} h {:02} min", time.as_secs() / 3_600, time.as_secs() / 60 % 60)
-    };
-    if start <= now {
-        format!("maintenance of the exchange: now, for {} more\n", minutes(end.since(now)))
-    } else {
-        format!("maintenance of the exchange: in {}\n", minutes(start.since(now)))
-    }
 }
 
 fn league_text(line: &LeagueLine) -> String {

@@ -70,6 +70,11 @@ impl Overrides {
         self.set.get(line.saturating_sub(1)).map_or_else(String::new, |it| it.variable.clone())
     }
 
+    /// The names of all that set something.
+    pub(super) fn variables(self) -> Vec<String> {
+        self.set.into_iter().map(|it| it.variable).collect()
+    }
+
     /// Names the variable in each problem that begins with the key that it set.
     pub(super) fn blame(&self, problems: &mut [String]) {
         for problem in problems {

@@ -34,11 +34,18 @@ impl Default for LogSettings {
 impl LogSettings {
     /// Adds what is wrong, each with its key.
     pub fn validate(&self, problems: &mut Vec<String>) {
-        if let Err(error) = EnvFilter::builder().parse(&self.level) {
-            problems.push(format!(
-                "log.level: `{}` is not a filter such as \"info,hotpit::desk=debug\": {error}",
-                self.level
-            ));
+        if let Err(error) = Self::filter(&self.level) {
+            problems.push(format!("log.level: {error}"));
         }
+    }
+
+    /// What a level means.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn filter(level: &str) -> Result<EnvFilter, String> {
+        EnvFilter::builder().parse(level).map_err(|error| {
+            format!("`{level}` is not a filter such as \"info,hotpit::desk=debug\": {error}")
+        })
     }
 }

@@ -130,6 +130,12 @@ impl Config {
         Self::read(&text, &name, &Overrides::of_process()).map_err(ConfigError::Invalid)
     }
 
+    /// The names of the variables of the environment that set something.
+    #[must_use]
+    pub fn variables() -> Vec<String> {
+        Overrides::of_process().variables()
+    }
+
     /// Reads the text of a file.
     ///
     /// # Errors

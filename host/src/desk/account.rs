@@ -9,7 +9,7 @@ use super::agent_table::{AgentSlot, EXTERNAL, Retired};
 use super::report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use super::risk::tighter;
 use super::state::Desk;
-use crate::model::{Account, AgentId, OpenOrder, OrderState, Position};
+use crate::model::{Account, AgentId, Durations, OpenOrder, OrderState, Position};
 
 impl Desk {
     /// An agent's account as of now; of an agent that the desk does not know, an empty one.
@@ -122,6 +122,8 @@ impl Desk {
             denied: self.counts.denied,
             left_out: self.counts.left_out,
             orders: self.counts.orders,
+            // Time passes in the loop around the desk, and is known there.
+            tick_to_order: Durations::EMPTY,
             fills: self.counts.fills,
             unknown: u64::try_from(unknown).unwrap_or(u64::MAX),
             cash: self.ledger.cash(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use hotpit_units::Timestamp;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +26,8 @@ pub enum ToDesk {
         agent: AgentId,
         /// What it wants, in its order.
         actions: Vec<Action>,
+        /// When the newest quote of that batch was read off the wire; none: it had none.
+        tick: Option<Timestamp>,
         /// Dropped when the desk has carried them out and told what became of them: only then is
         /// the agent given its next batch.
         receipt: Receipt,

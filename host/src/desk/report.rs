@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AgentId, ClientOrderId, OrderState};
+use crate::model::{AgentId, ClientOrderId, Durations, OrderState};
 
 /// The desk at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Report {
     pub left_out: u64,
     /// Orders that were sent, as soon as their answer came or is known to be missing.
     pub orders: u64,
+    /// How long it took from a frame that was read to the order that follows from it, with its
+    /// record on disk and its request on the connection; of orders that waited for nothing.
+    pub tick_to_order: Durations,
     /// Fills received.
     pub fills: u64,
     /// Orders whose outcome is not known at this moment.

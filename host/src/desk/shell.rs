@@ -27,11 +27,11 @@ use super::record::Journal;
 use super::report::Report;
 use super::settings::Timing;
 use super::state::Desk;
-use super::under_way::{Read, UnderWay, WantedGroup};
+use super::under_way::{Leaves, Read, UnderWay, WantedGroup};
 use super::venue::{PlaceOutcome, Venue};
 use super::views::{Notify, Views};
 use super::writer::{Writer, log};
-use crate::model::{Account, Action, AgentId, Notice};
+use crate::model::{Account, Action, AgentId, Durations, Notice};
 
 /// How long an order may wait for its turn: the market that it was decided on is gone then.
 const PLACE_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -57,6 +57,11 @@ struct Shell<V, W, N> {
     untold: Vec<(AgentId, Notice)>,
     /// Of the actions at hand: dropped when all that follows from them is told.
     receipt: Option<Receipt>,
+    /// When the quote was read that the actions at hand follow from.
+    tick: Option<Timestamp>,
+    /// The same of an order that leaves now.
+    leaves_on: Option<Timestamp>,
+    tick_to_order: Durations,
     interests: BTreeSet<Arc<str>>,
     looked: Timestamp,
     watch: ClockWatch,
@@ -93,6 +98,9 @@ pub async fn run<V: Venue>(
         out: started,
         untold: Vec::new(),
         receipt: None,
+        tick: None,
+        leaves_on: None,
+        tick_to_order: Durations::default(),
         interests: BTreeSet::new(),
         looked: Timestamp::EPOCH,
         watch: ClockWatch::new(clock.now(), Instant::now()),
@@ -121,6 +129,7 @@ pub async fn run<V: Venue>(
             // Connections are tasks of this thread: they write what was requested before this
             // goes on to what nobody waits for.
             yield_now().await;
+            shell.measure();
             shell.tell();
             shell.receipt = None;
         }
@@ -128,19 +137,21 @@ pub async fn run<V: Venue>(
     if let Err(reason) = shell.writer.write_now(shell.clock.now()) {
         warn!(reason, "the last records are not on disk: the next run asks the exchange for them");
     }
-    if let Some(done) = shell.drain.and_then(|drain| drain.done) {
+    if let Some(done) = shell.drain.take().and_then(|drain| drain.done) {
         let _ = done.send(());
     }
-    shell.desk.report()
+    shell.report()
 }
 
 impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn receive(&mut self, message: ToDesk) {
         match message {
-            ToDesk::Actions { agent, actions, receipt } => {
+            ToDesk::Actions { agent, actions, tick, receipt } => {
                 self.receipt = Some(receipt);
                 self.look_at_named(&actions);
+                self.tick = tick;
                 self.step(Input::Actions { agent, actions });
+                self.tick = None;
             }
             ToDesk::AgentUp { agent, limits, told } => {
                 self.step(Input::AgentUp { agent: agent.clone(), limits });
@@ -177,9 +188,20 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             }
             Command::Report { reply } => {
                 self.look_at_interests();
-                let _ = reply.send(self.desk.report());
+                let _ = reply.send(self.report());
             }
             Command::Shutdown { done } => self.shut_down(Some(done)),
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report { tick_to_order: self.tick_to_order, ..self.desk.report() }
+    }
+
+    /// Takes note of how long an order took that has just left.
+    fn measure(&mut self) {
+        if let Some(tick) = self.leaves_on.take() {
+            self.tick_to_order.add(self.clock.now().since(tick));
         }
     }
 
@@ -357,11 +379,13 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
 
     fn start(&mut self, request: Request) {
         match request {
-            Request::Place { order, approved } => {
-                if let Err(order) = self.under_way.place(order, approved) {
+            Request::Place { order, approved } => match self.under_way.place(order, approved) {
+                Ok(Leaves::Now) => self.leaves_on = self.tick,
+                Ok(Leaves::Later) => {}
+                Err(order) => {
                     self.not_sent(order, "ORDER_QUEUE: too many orders wait to be sent");
                 }
-            }
+            },
             Request::Group { agent, exchange_index, limit } => {
                 self.under_way.group(WantedGroup { agent, exchange_index, limit });
             }

@@ -41,6 +41,12 @@ pub(super) struct WaitingPlace {
     pub(super) since: Timestamp,
 }
 
+/// When an order leaves that was taken.
+pub(super) enum Leaves {
+    Now,
+    Later,
+}
+
 /// A question about an order or the account.
 pub(super) enum Read {
     Find { order: OrderKey, client_order_id: ClientOrderId, ticker: Arc<str>, placed_at: Timestamp },
@@ -106,15 +112,20 @@ impl<V: Venue> UnderWay<V> {
     ///
     /// # Errors
     /// The order, when it has no room.
-    pub(super) fn place(&mut self, order: OrderKey, approved: Approved) -> Result<(), OrderKey> {
+    pub(super) fn place(
+        &mut self,
+        order: OrderKey,
+        approved: Approved,
+    ) -> Result<Leaves, OrderKey> {
         if self.places.has_room() && self.places.waiting() == 0 {
             self.start_place(order, approved);
+            Ok(Leaves::Now)
         } else if self.places.waiting() < PLACES_WAITING_MAX {
             self.places.wait(WaitingPlace { order, approved, since: self.clock.now() });
+            Ok(Leaves::Later)
         } else {
-            return Err(order);
+            Err(order)
         }
-        Ok(())
     }
 
     /// An order whose turn has come, to be started or not.

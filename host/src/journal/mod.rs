@@ -35,6 +35,7 @@ mod upkeep;
 mod words;
 
 pub use error::OpenError;
+pub use open::probe;
 pub use settings::{Durability, Settings};
 pub use store::Store;
 pub use upkeep::Upkeep;

@@ -1,7 +1,7 @@
 //! Opens the database: the lock, the pragmas, the version.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "the lock is the open file")
 impl Lock {
     /// Takes the lock of a database.
     pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
-        let path = PathBuf::from(format!("{}.lock", database.display()));
+        let path = lock_of(database);
         let io = |cause| OpenError::Io { path: path.clone(), cause };
         let mut file = OpenOptions::new()
             .create(true)
@@ -53,15 +53,43 @@ impl Lock {
                 write!(file, "{}", std::process::id()).map_err(io)?;
                 Ok(Self(file))
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // The owner may not have written it yet: then nobody is named.
-                let _ = (&file).take(20).read_to_string(&mut pid);
-                let pid = Some(pid).filter(|pid| !pid.is_empty());
-                Err(OpenError::InUse { path: database.into(), pid })
-            }
+            Err(TryLockError::WouldBlock) => Err(in_use(database, &file)),
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
+    }
+}
+
+/// The file that is locked for a database.
+fn lock_of(database: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.lock", database.display()))
+}
+
+/// That somebody else has the lock.
+fn in_use(database: &Path, lock: &File) -> OpenError {
+    let mut pid = String::new();
+    // The owner may not have written it yet: then nobody is named.
+    let _ = lock.take(20).read_to_string(&mut pid);
+    OpenError::InUse { path: database.into(), pid: Some(pid).filter(|pid| !pid.is_empty()) }
+}
+
+/// Whether a host could open this journal, as far as that shows without making or changing
+/// anything: nobody has it, and its files may be written. One that is not there yet could.
+///
+/// # Errors
+/// What is in the way.
+pub fn probe(database: &Path) -> Result<(), OpenError> {
+    let open = |path: &Path| match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(OpenError::Io { path: path.into(), cause }),
+    };
+    open(database)?;
+    let path = lock_of(database);
+    let Some(file) = open(&path)? else { return Ok(()) };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(in_use(database, &file)),
+        Err(TryLockError::Error(cause)) => Err(OpenError::Io { path, cause }),
     }
 }
 

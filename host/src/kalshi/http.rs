@@ -7,7 +7,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hotpit_units::Timestamp;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 
 use super::auth::SignedHeaders;
 
@@ -134,6 +135,40 @@ impl HttpTransport {
             .map_err(|error| BuildError::Client(chain(&error)))?;
         Ok(Self { client, origin })
     }
+
+    /// The time of the other end, by what it answers to an unsigned `GET` of `path`; none if it
+    /// does not say.
+    ///
+    /// # Errors
+    /// When there is no answer in time.
+    pub async fn date(
+        &self,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<Option<Timestamp>, TransportError> {
+        let mut url = self.origin.clone();
+        url.set_path(path);
+        let answer = self.client.get(url).timeout(timeout).send().await.map_err(classify)?;
+        Ok(date(answer.headers()))
+    }
+}
+
+/// The time that an answer carries, cut to the second. Source: RFC 9110, section 6.6.1.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    u64::try_from(date.as_second()).ok().map(Timestamp::from_secs)
+}
+
+/// What lies between the clocks, in ms, at least and at most, by the date of an answer; more than 0
+/// where ours is ahead. None if our clock was set back meanwhile, which bounds nothing.
+#[must_use]
+pub fn ahead_ms(date: Timestamp, asked: Timestamp, answered: Timestamp) -> Option<(i64, i64)> {
+    let millis = |time: Timestamp| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let (asked, answered, date) = (millis(asked), millis(answered), millis(date));
+    let bounds = (asked - date - 1_000, answered - date);
+    Some(bounds).filter(|(least, most)| least <= most)
 }
 
 impl Transport for HttpTransport {

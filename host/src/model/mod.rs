@@ -4,6 +4,7 @@
 //! words; nothing here knows anything else in the tree, the units apart.
 
 pub mod book;
+pub mod durations;
 pub mod game;
 pub mod ids;
 pub mod market;
@@ -12,6 +13,7 @@ pub mod subscription;
 pub mod venue;
 
 pub use book::{Book, BookError};
+pub use durations::Durations;
 pub use game::{
     Game, GameInfo, GameMarket, GameStatus, League, Outcome, Possession, Situation, Team,
 };

@@ -3,7 +3,7 @@
 //! - [`Source`] is all that this module knows of the rest: who can tell the [`Status`], and who
 //!   can halt and resume.
 //! - [`Server`] answers `/health`, `/status`, `/agents`, `/positions`, `/orders`, `/metrics`, takes
-//!   `POST /halt` and `POST /resume`, and has `/_health` and `/_idle` for platforms that run it.
+//!   `POST /halt`, `POST /resume` and `POST /log`, and has `/_health` and `/_idle` for platforms that run it.
 //! - [`live`] shows the status on the terminal, or in the log where there is none.
 //!
 //! Nothing here decides anything about trading, and nothing here waits without a timeout: a desk
@@ -17,6 +17,7 @@
 
 mod files;
 mod guard;
+mod levels;
 pub mod live;
 mod metrics;
 mod server;
@@ -26,8 +27,9 @@ pub mod status;
 use std::future::Future;
 
 pub use files::{Endpoint, EndpointError};
+pub(crate) use levels::Levels;
 pub use server::{Bound, OpsError, Server};
-pub(crate) use server::{Done, Order, Problem};
+pub(crate) use server::{Done, LogLevel, Order, Problem};
 pub use settings::Settings;
 pub use status::{AgentLine, AgentPhase, BooksLine, Counter, LeagueLine, Role, Status, Summary};
 

@@ -24,6 +24,7 @@ use tracing::{info, warn};
 
 use super::files::{Endpoint, reachable};
 use super::guard::{Guard, Refusal};
+use super::levels::Levels;
 use super::{Settings, Source, Status, metrics};
 use crate::config::Secret;
 use crate::desk::record::Halted;
@@ -179,6 +180,7 @@ fn routes<S: Source>(app: App<S>) -> Router {
         .route("/metrics", get(prometheus::<S>))
         .route("/halt", post(halt::<S>))
         .route("/resume", post(resume::<S>))
+        .route("/log", post(log))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit::<S>))
         .with_state(app)
@@ -208,7 +210,7 @@ enum Failure {
     Unavailable(String),
     /// The body is not what it should be.
     BadBody(String),
-    /// The desk refused.
+    /// It cannot be done as things stand.
     Conflict(String),
 }
 
@@ -309,7 +311,7 @@ async fn orders<S: Source>(State(app): State<Arc<App<S>>>) -> Answer<Vec<crate::
 
 async fn prometheus<S: Source>(State(app): State<Arc<App<S>>>) -> Result<Response, Failure> {
     let text = metrics::render(&app.status().await?);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 /// The body of `POST /halt` and `POST /resume`; none at all means everybody.
@@ -359,4 +361,21 @@ async fn resume<S: Source>(State(app): State<Arc<App<S>>>, body: Bytes) -> Answe
     let work = app.source.resume(agent.clone());
     app.in_time(work).await?.map_err(Failure::Conflict)?;
     Ok(Json(Done { agent }))
+}
+
+/// The body of `POST /log`, and its answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogLevel {
+    /// As `level` in the section `[log]`.
+    pub(crate) level: String,
+}
+
+/// Changes the levels of the log; what holds now.
+async fn log(body: Bytes) -> Answer<LogLevel> {
+    let LogLevel { level } = serde_json::from_slice(&body)
+        .map_err(|error| Failure::BadBody(format!("not {{\"level\": \"...\"}}: {error}")))?;
+    let levels = Levels::of_process().map_err(Failure::Conflict)?;
+    let level = levels.change(&level).map_err(Failure::BadBody)?;
+    Ok(Json(LogLevel { level }))
 }

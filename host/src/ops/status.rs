@@ -8,7 +8,7 @@ use hotpit_units::{Dollars, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::desk::Report;
-use crate::model::AgentId;
+use crate::model::{AgentId, Durations};
 use crate::streams::{StreamPhase, StreamReport, Window};
 
 /// How a running host stands.
@@ -57,6 +57,16 @@ pub enum Role {
     Agents,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Ingest => "ingest",
+            Self::Agents => "agents",
+        })
+    }
+}
+
 /// An agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentLine {
@@ -94,6 +104,8 @@ pub struct AgentLine {
     pub call_p50_ns: u64,
     /// 99 of 100 calls took at most this long, in nanoseconds.
     pub call_p99_ns: u64,
+    /// How long its calls took.
+    pub call_times: Durations,
     /// How much processor time a call may take, in milliseconds; 0: not known yet.
     pub call_ms_max: u64,
     /// The most actions that a call returned.

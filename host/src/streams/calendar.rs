@@ -1,6 +1,7 @@
 //! [`Calendar`]: when Kalshi is known to be away.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hotpit_units::Timestamp;
 use jiff::civil::{Weekday, time};
@@ -24,6 +25,21 @@ pub struct Window {
     pub start: Timestamp,
     /// When it is over.
     pub end: Timestamp,
+}
+
+impl Window {
+    /// When it is, seen from `now`: `in 3 h 05 min`.
+    #[must_use]
+    pub fn words(&self, now: Timestamp) -> String {
+        let words = |time: Duration| {
+            format!("{} h {:02} min", time.as_secs() / 3_600, time.as_secs() / 60 % 60)
+        };
+        if self.start <= now {
+            format!("now, for {} more", words(self.end.since(now)))
+        } else {
+            format!("in {}", words(self.start.since(now)))
+        }
+    }
 }
 
 /// Kalshi's maintenance: every Thursday from 03:00 to 05:00 Eastern Time, and what

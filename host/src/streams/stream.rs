@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::Calendar;
 use super::life::{Life, State};
+use crate::model::Durations;
 
 /// That a clock difference is not known yet.
 const NO_SKEW: i64 = i64::MIN;
@@ -30,6 +31,7 @@ pub struct Stream {
     silence_max_ms: AtomicU64,
     delay_ms: AtomicU64,
     skew_ms: AtomicI64,
+    delays: Mutex<Durations>,
     channels: OnceLock<Vec<(&'static str, AtomicU64)>>,
 }
 
@@ -52,6 +54,7 @@ impl Stream {
             silence_max_ms: AtomicU64::new(0),
             delay_ms: AtomicU64::new(0),
             skew_ms: AtomicI64::new(NO_SKEW),
+            delays: Mutex::new(Durations::EMPTY),
             channels: OnceLock::new(),
         }
     }
@@ -135,11 +138,17 @@ impl Stream {
         self.silence_max_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// How much later than it could be the last message came, and by how much our clock is ahead
-    /// of the upstream's.
-    pub fn measured(&self, delay_ms: u64, skew_ms: i64) {
-        self.delay_ms.store(delay_ms, Ordering::Relaxed);
+    /// By how much our clock is ahead of the upstream's.
+    pub fn skewed(&self, skew_ms: i64) {
         self.skew_ms.store(skew_ms, Ordering::Relaxed);
+    }
+
+    /// How much later than it could be a message came, and by how much our clock is ahead of the
+    /// upstream's.
+    pub fn measured(&self, delay_ms: u64, skew_ms: i64) {
+        self.skewed(skew_ms);
+        self.delay_ms.store(delay_ms, Ordering::Relaxed);
+        self.delays().add(Duration::from_millis(delay_ms));
     }
 
     /// Names the channels that come over this connection, once.
@@ -215,6 +224,7 @@ impl Stream {
             gaps: self.gaps.load(Ordering::Relaxed),
             last_message: Some(last).filter(|last| *last > Timestamp::EPOCH),
             delay_ms: self.delay_ms.load(Ordering::Relaxed),
+            delays: *self.delays(),
             skew_ms: Some(skew).filter(|skew| *skew != NO_SKEW),
             channels: channels
                 .map(|(name, last)| (*name, Timestamp::from_nanos(last.load(Ordering::Relaxed))))
@@ -222,6 +232,10 @@ impl Stream {
                 .map(|(name, last)| ChannelReport { channel: name.to_owned(), last_message: last })
                 .collect(),
         }
+    }
+
+    fn delays(&self) -> MutexGuard<'_, Durations> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {
@@ -254,6 +268,8 @@ pub struct StreamReport {
     pub last_message: Option<Timestamp>,
     /// How much later than it could be the last message came, in ms.
     pub delay_ms: u64,
+    /// The same of all messages that say when they were sent.
+    pub delays: Durations,
     /// By how much our clock is ahead of the upstream's, in ms; known to about a second, and
     /// better once messages flow.
     pub skew_ms: Option<i64>,

@@ -166,7 +166,7 @@ impl Host {
 
     pub async fn act(&self, agent: &AgentId, actions: Vec<Action>) {
         let (agent, receipt) = (agent.clone(), Receipt::default());
-        self.tell(ToDesk::Actions { agent, actions, receipt }).await;
+        self.tell(ToDesk::Actions { agent, actions, tick: None, receipt }).await;
     }
 
     pub async fn agent_up(&self, agent: &AgentId) {

@@ -79,6 +79,25 @@ async fn a_running_host_is_shown_halted_and_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_logged_changes_while_the_host_runs() {
+    let floor = Floor::open(&Setup::with(&MAKER)).await;
+    let program = floor.spawn();
+    floor.until_told("it trades", |status| !status.desk.working.is_empty()).await;
+    let log = || std::fs::read_to_string(floor.folder.path().join("stderr")).unwrap();
+    assert!(!log().contains("TRACE"));
+
+    let wrong = floor.command(&["log", "=loud="]).await;
+    assert_eq!(wrong.status.code(), Some(1));
+    let error = String::from_utf8(wrong.stderr).unwrap();
+    assert!(error.contains("`=loud=` is not a filter such as"), "{error}");
+    assert_eq!(floor.text_of(&["log", "trace"]).await, "log: trace\n");
+    floor.until_so("more is logged", async || log().contains("TRACE")).await;
+    let now = json(&floor.text_of(&["log", "warn", "--json"]).await);
+    assert_eq!(now["level"], "warn");
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_halt_holds_over_a_restart() {
     let floor = Floor::open(&Setup::with(&MAKER)).await;
     let program = floor.spawn();
@@ -99,6 +118,8 @@ async fn a_halt_holds_over_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_host_the_commands_say_what_to_do() {
     let floor = Floor::open(&Setup::with(&[])).await;
+    let log = floor.command(&["log", "debug"]).await;
+    assert_eq!(log.status.code(), Some(1));
     for command in ["status", "agents", "positions", "orders", "halt", "resume"] {
         let output = floor.command(&[command]).await;
         assert_eq!(output.status.code(), Some(1), "{command}");

@@ -10,6 +10,7 @@ mod commands;
 mod crash;
 mod deployment;
 mod docker;
+mod doctor;
 mod faults;
 mod folder;
 mod hostile;

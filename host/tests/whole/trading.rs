@@ -20,6 +20,8 @@ async fn both_agents_trade(setup: Setup) {
     assert!(status.desk.fills >= 2);
     assert_eq!(status.desk.positions.iter().filter(|line| line.agent.is_none()).count(), 0);
     assert!(counter(&status, "hotpit_book_changes_total", "delta") > 0);
+    let timed = status.desk.tick_to_order;
+    assert!(timed.count() > 0 && timed.sum_ns() > 0, "{timed:?}");
     assert_eq!(counter(&status, "hotpit_books_stale_total", "misfit"), 0);
     assert_eq!(counter(&status, "hotpit_books_stale_total", "crossed"), 0);
 }

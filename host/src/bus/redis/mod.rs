@@ -22,6 +22,7 @@ mod address;
 mod archive;
 mod connect;
 mod envelope;
+mod examine;
 mod inflow;
 mod keys;
 mod publisher;
@@ -34,6 +35,7 @@ mod wants;
 
 pub use address::{Address, AddressError};
 pub use archive::{ARCHIVE_GROUP, ARCHIVE_KEY, Archive, ArchiveSender};
+pub use examine::{Examined, examine};
 pub use publisher::{Publisher, PublisherStats};
 pub use subscriber::{Subscriber, SubscriberStats};
 pub use wants::WantsLink;

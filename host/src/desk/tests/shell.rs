@@ -164,7 +164,11 @@ impl Hand {
     }
 
     async fn act(&self, agent: AgentId, actions: Vec<Action>) {
-        self.send(ToDesk::Actions { agent, actions, receipt: Receipt::default() }).await;
+        self.act_on(None, agent, actions).await;
+    }
+
+    async fn act_on(&self, tick: Option<Timestamp>, agent: AgentId, actions: Vec<Action>) {
+        self.send(ToDesk::Actions { agent, actions, tick, receipt: Receipt::default() }).await;
     }
 
     async fn place(&self, order: NewOrder) {
@@ -278,6 +282,21 @@ fn records_are_written_before_requests_leave_and_agents_are_told_last() {
         assert_eq!(hand.seen(), before_the_answer);
         hand.gate.set(true);
         hand.until_seen(Seen::Told(OrderState::Resting)).await;
+        hand.shut_down().await;
+    });
+}
+
+#[test]
+fn the_way_from_a_quote_to_an_order_is_timed_and_nothing_else() {
+    with_desk(std::convert::identity, |hand| async move {
+        hand.get_ready().await;
+        hand.place(bid(1, 50, 1)).await;
+        hand.act_on(Some(START), agent(), vec![Action::CancelAll(None)]).await;
+        assert_eq!(hand.report().await.tick_to_order.count(), 0);
+        let wish = vec![Action::Place(bid(2, 51, 1))];
+        hand.act_on(Some(START), agent(), wish).await;
+        let timed = hand.report().await.tick_to_order;
+        assert!(timed.count() == 1 && timed.sum_ns() > 0, "{timed:?}");
         hand.shut_down().await;
     });
 }

@@ -4,7 +4,7 @@ use hotpit_units::Timestamp;
 use serde::Deserialize;
 
 use super::{CallError, Client, Query};
-use crate::kalshi::http::Transport;
+use crate::kalshi::http::{HttpTransport, Transport, TransportError};
 use crate::kalshi::wire::account::ExchangeStatus;
 use crate::kalshi::wire::{or_default, rfc3339};
 
@@ -84,6 +84,17 @@ impl WeeklySchedule {
 pub(super) struct MaintenanceWindow {
     start_datetime: String,
     end_datetime: String,
+}
+
+impl Client<HttpTransport> {
+    /// The time that the exchange has, cut to the second; none if its answer does not say.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn exchange_date(&self) -> Result<Option<Timestamp>, TransportError> {
+        let path = format!("{}/exchange/status", self.base);
+        self.transport.date(&path, self.settings.read_timeout()).await
+    }
 }
 
 impl<T: Transport> Client<T> {

@@ -151,7 +151,7 @@ impl<P: Publish> Core<P> {
             self.lag.dated(date, asked, now);
         }
         if let Some(skew) = self.lag.skew_ms() {
-            self.stream.measured(0, skew);
+            self.stream.skewed(skew);
         }
     }
 

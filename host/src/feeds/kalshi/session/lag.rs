@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use hotpit_units::Timestamp;
 
+use crate::kalshi::http::ahead_ms;
+
 /// How long the quickest frame is remembered: between one and two of these.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -27,11 +29,7 @@ pub(super) struct Lag {
 impl Lag {
     /// The exchange answered the handshake with this `Date`, which is cut to the second.
     pub(super) fn dated(&mut self, date: Timestamp, asked: Timestamp, answered: Timestamp) {
-        let (asked, answered) = (millis(asked), millis(answered));
-        let date = millis(date);
-        let bounds = (asked - date - 1_000, answered - date);
-        // Otherwise our clock was set back meanwhile, which bounds nothing.
-        self.dated = Some(bounds).filter(|(least, most)| least <= most);
+        self.dated = ahead_ms(date, asked, answered);
         self.quickest = [None; 2];
     }
 

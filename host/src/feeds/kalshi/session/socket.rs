@@ -11,12 +11,11 @@ use hotpit_rt::{Clock, net};
 use hotpit_units::Timestamp;
 use tokio_tungstenite::client_async_tls_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderMap;
-use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::Restart;
+use crate::kalshi::http::date;
 use crate::kalshi::{Credentials, Method};
 
 /// The largest message. Kalshi: 64 MiB.
@@ -97,13 +96,6 @@ async fn open(url: &str, credentials: &Credentials, clock: Clock) -> Result<Open
         .map_err(|error| refused(&error, asked))?;
     let socket = Box::pin(socket);
     Ok(Opened { socket, date: date(answer.headers()), asked })
-}
-
-/// The time that an answer carries. Source: RFC 9110, section 6.6.1.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get(DATE)?.to_str().ok()?;
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    u64::try_from(date.as_second()).ok().map(Timestamp::from_secs)
 }
 
 /// Why a handshake failed. A refused signature is most often a clock that is wrong, and the answer

@@ -1,10 +1,19 @@
 //! The [`Status`] as Prometheus text. Names are `hotpit_<noun>_<unit>`, with `_total` where a
 //! number only grows.
+//!
+//! Labels are what there is few of: agents, streams, leagues, reasons. Never a market or an order,
+//! of which each day brings others: a database keeps what it was once told of for weeks.
 
-use std::fmt::{self, Write};
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hotpit_units::Timestamp;
+use hotpit_units::{Quantity, Timestamp};
+
+use page::{Page, Seconds};
 
 use super::status::{AgentLine, AgentPhase, BooksLine, LeagueLine, Status};
 use crate::streams::{BreakerPhase, StreamPhase, StreamReport};
@@ -15,7 +24,10 @@ pub(super) fn render(status: &Status) -> String {
     host(&mut page, status);
     desk(&mut page, status);
     agents(&mut page, &status.agents);
-    streams(&mut page, &status.streams, status.now);
+    // One that is made anew and the one that it replaces are both there for a moment.
+    let by_name: BTreeMap<&str, &StreamReport> =
+        status.streams.iter().map(|stream| (&*stream.name, stream)).collect();
+    streams(&mut page, &by_name.into_values().collect::<Vec<_>>(), status.now);
     books(&mut page, &status.books);
     leagues(&mut page, &status.leagues);
     for counter in &status.counters {
@@ -24,7 +36,7 @@ pub(super) fn render(status: &Status) -> String {
         page.family(&counter.name, "counter", &counter.help);
         page.sample(&counter.name, &labels, counter.value);
     }
-    page.text
+    page.into_text()
 }
 
 fn host(page: &mut Page, status: &Status) {
@@ -80,12 +92,19 @@ fn desk(page: &mut Page, status: &Status) {
         page.gauge("hotpit_unrealized_dollars", help, unrealized);
     }
     page.gauge("hotpit_fees_dollars", "Fees paid.", desk.fees);
-    page.family("hotpit_position_contracts", "gauge", "Position; more than zero is long YES.");
+    let name = "hotpit_position_contracts";
+    page.family(name, "gauge", "Contracts held in all markets, YES and NO together.");
+    let mut held: BTreeMap<&str, Quantity> = BTreeMap::new();
     for line in &desk.positions {
         let agent = line.agent.as_ref().map_or("", |agent| agent.as_str());
-        let labels = [("agent", agent), ("market", &*line.ticker)];
-        page.sample("hotpit_position_contracts", &labels, line.quantity);
+        *held.entry(agent).or_default() += line.quantity.abs();
     }
+    for (agent, contracts) in held {
+        page.sample(name, &[("agent", agent)], contracts);
+    }
+    let name = "hotpit_tick_to_order_seconds";
+    page.family(name, "histogram", "From a frame that was read to the order that follows from it.");
+    page.histogram(name, &[], &desk.tick_to_order);
 }
 
 /// A number of each agent: name, kind, help, and where it is.
@@ -123,12 +142,17 @@ fn agents(page: &mut Page, agents: &[AgentLine]) {
             page.sample(name, &[("agent", agent.agent.as_str())], number(agent));
         }
     }
+    let name = "hotpit_agent_call_seconds";
+    page.family(name, "histogram", "How long calls of it took.");
+    for agent in agents {
+        page.histogram(name, &[("agent", agent.agent.as_str())], &agent.call_times);
+    }
 }
 
 /// A number of each stream: name, kind, help, and where it is.
 type OfStream = (&'static str, &'static str, &'static str, fn(&StreamReport) -> u64);
 
-fn streams(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
+fn streams(page: &mut Page, streams: &[&StreamReport], now: Timestamp) {
     let numbers: [OfStream; 6] = [
         ("hotpit_stream_up", "gauge", "1: it can be relied on.", |stream| {
             u64::from(stream.phase == StreamPhase::Up)
@@ -166,16 +190,11 @@ fn streams(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
 /// A number of each stream that may not be known, in ms: name, help, and where it is.
 type AtAMoment = (&'static str, &'static str, fn(&StreamReport, Timestamp) -> Option<i64>);
 
-fn freshness(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
-    let of_streams: [AtAMoment; 3] = [
+fn freshness(page: &mut Page, streams: &[&StreamReport], now: Timestamp) {
+    let of_streams: [AtAMoment; 2] = [
         ("hotpit_stream_silence_seconds", "How long ago the last message came.", |stream, now| {
             stream.last_message.map(|last| ms(now.since(last)))
         }),
-        (
-            "hotpit_stream_delay_seconds",
-            "How much later than it could be the last message came.",
-            |stream, _| i64::try_from(stream.delay_ms).ok(),
-        ),
         (
             "hotpit_stream_clock_skew_seconds",
             "By how much our clock is ahead of the upstream's.",
@@ -189,6 +208,11 @@ fn freshness(page: &mut Page, streams: &[StreamReport], now: Timestamp) {
                 page.sample(name, &[("stream", &stream.name)], Seconds(number));
             }
         }
+    }
+    let name = "hotpit_stream_delay_seconds";
+    page.family(name, "histogram", "How much later than they could be messages came.");
+    for stream in streams.iter().filter(|stream| stream.delays.count() > 0) {
+        page.histogram(name, &[("stream", &stream.name)], &stream.delays);
     }
     let name = "hotpit_channel_silence_seconds";
     page.family(name, "gauge", "How long ago the last message came on a channel.");
@@ -232,111 +256,4 @@ fn books(page: &mut Page, books: &BooksLine) {
 
 fn ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Milliseconds, written as seconds.
-struct Seconds(i64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let ms = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{:03}", ms / 1_000, ms % 1_000)
-    }
-}
-
-/// A page in Prometheus' text format.
-#[derive(Default)]
-struct Page {
-    text: String,
-    family: String,
-}
-
-impl Page {
-    fn counter(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
-        self.family(name, "counter", help);
-        self.sample(name, &[], value);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
-        self.family(name, "gauge", help);
-        self.sample(name, &[], value);
-    }
-
-    /// Opens a family; once for samples of one name that follow each other.
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        if self.family != name {
-            name.clone_into(&mut self.family);
-            // Writing to a string does not fail.
-            let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        }
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.text.push_str(name);
-        for (index, (label, text)) in labels.iter().enumerate() {
-            self.text.push(if index == 0 { '{' } else { ',' });
-            let _ = write!(self.text, "{label}=\"{}\"", escape(text));
-        }
-        self.text.push_str(if labels.is_empty() { " " } else { "} " });
-        let _ = writeln!(self.text, "{value}");
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::status::Counter;
-    use super::*;
-    use crate::desk::{PositionLine, ShardLine};
-    use crate::units::{Dollars, Price, Quantity};
-
-    #[test]
-    fn each_family_is_opened_once_and_labels_are_escaped() {
-        let mut status = Status { events: 42, ..Status::default() };
-        let (cash, free) = (Dollars::from_raw(12_345_678), Dollars::ZERO);
-        status.desk.shards = vec![ShardLine { shard: 3, cash, free }];
-        for agent in [Some("maker".into()), None] {
-            status.desk.positions.push(PositionLine {
-                agent,
-                ticker: "KX-\"1\"".into(),
-                quantity: Quantity::from_raw(-150),
-                average_price: Price::from_cents(55),
-                mark: None,
-                realized: Dollars::ZERO,
-                unrealized: None,
-                fees: Dollars::ZERO,
-            });
-        }
-        for (reason, value) in [("slow", 1), ("old", 2)] {
-            status.counters.push(Counter {
-                name: "hotpit_messages_dropped_total".into(),
-                help: "Messages dropped.".into(),
-                labels: vec![("reason".into(), reason.into())],
-                value,
-            });
-        }
-        let text = render(&status);
-        for line in [
-            "hotpit_events_total 42",
-            "hotpit_cash_dollars{shard=\"3\"} 12.345678",
-            "hotpit_position_contracts{agent=\"maker\",market=\"KX-\\\"1\\\"\"} -1.50",
-            "hotpit_position_contracts{agent=\"\",market=\"KX-\\\"1\\\"\"} -1.50",
-            "hotpit_messages_dropped_total{reason=\"slow\"} 1",
-            "hotpit_messages_dropped_total{reason=\"old\"} 2",
-            "hotpit_ready 1",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
-        }
-        let mut families: Vec<&str> =
-            text.lines().filter(|line| line.starts_with("# TYPE")).collect();
-        let all = families.len();
-        families.sort_unstable();
-        families.dedup();
-        assert_eq!(families.len(), all);
-        assert!(!text.contains("hotpit_unrealized_dollars"), "what is not known is not shown");
-    }
 }
