@@ -174,7 +174,7 @@ async fn it_reaches_nothing_outside_and_its_randomness_is_the_same_each_time() {
         floor.drop_file(&format!("{name}.wasm"), &wasm);
         floor.until_state(name, AgentState::Running).await;
         floor.trade();
-        floor.until(name, "told", |_| lines_of(name).len() >= 8).await;
+        floor.until(name, "told", |_| lines_of(name).len() >= 9).await;
         let mut lines = lines_of(name);
         lines.truncate(9);
         told.push(lines);

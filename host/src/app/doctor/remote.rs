@@ -30,10 +30,10 @@ pub(super) struct Exchange {
     venue: Venue,
     clock: Clock,
     skew_ms_max: u64,
-    /// Or why it cannot be asked at all.
+    /// Our account, or why there is no key to ask with.
     account: Result<Account, Wrong>,
-    /// Why there is no key to ask with.
-    key: Result<(), Wrong>,
+    /// What anybody may ask, unsigned: a wrong key must not make the exchange look away.
+    public: Result<Account, Wrong>,
 }
 
 impl Exchange {
@@ -44,44 +44,34 @@ impl Exchange {
             Account::new(config, credentials, &streams, clock, entropy)
                 .map_err(|error| format!("{error:#}"))
         };
-        let key = match Credentials::from_env() {
+        let account = match Credentials::from_env() {
             Ok(credentials) => open(Some(&credentials)),
             Err(CredentialsError::Missing(missing)) if missing.len() == 2 => {
                 Err("no key: agents run on what is public, and nothing can be sent".to_owned())
             }
             Err(error) => Err(error.to_string()),
         };
-        // What is public can be asked without.
-        let (account, key) = match key {
-            Ok(account) => (Ok(account), Ok(())),
-            Err(found) => (open(None), Err(Wrong::new(found, MAKE_A_KEY))),
-        };
+        let certificates = "install the certificates of trusted authorities";
         Self {
             venue: config.venue.clone(),
             clock,
             skew_ms_max: config.desk.limits.clock_skew_ms_max,
-            account: account.map_err(|found| {
-                Wrong::new(found, "install the certificates of trusted authorities")
-            }),
-            key,
+            account: account.map_err(|found| Wrong::new(found, MAKE_A_KEY)),
+            public: open(None).map_err(|found| Wrong::new(found, certificates)),
         }
-    }
-
-    fn account(&self) -> Result<&Account, Wrong> {
-        self.account.as_ref().map_err(Wrong::clone)
     }
 
     /// Whether the exchange takes our key: by a read that is signed.
     pub(super) async fn key(&self) -> Verdict {
-        self.key.clone()?;
-        let cash = self.account()?.client.balances(&Filter::default()).await;
+        let account = self.account.as_ref().map_err(Wrong::clone)?;
+        let cash = account.client.balances(&Filter::default()).await;
         let cash: Dollars = cash.map_err(|error| refused(&error, &self.venue))?.into_values().sum();
         Ok(format!("{} takes it: {cash} dollars are free", self.venue))
     }
 
     /// How far our clock is from the exchange's.
     pub(super) async fn clock(&self) -> Verdict {
-        let client = &self.account()?.client;
+        let client = &self.public.as_ref().map_err(Wrong::clone)?.client;
         let asked = self.clock.now();
         let date = client.exchange_date().await;
         let date = date.map_err(|error| Wrong::new(error.to_string(), UNREACHABLE))?;
@@ -90,7 +80,7 @@ impl Exchange {
 
     /// Whether the exchange takes orders, and when it is away next.
     pub(super) async fn status(&self) -> Verdict {
-        let client = &self.account()?.client;
+        let client = &self.public.as_ref().map_err(Wrong::clone)?.client;
         let unknown = |error: CallError| Wrong::new(error.to_string(), UNREACHABLE);
         let status = client.exchange_status().await.map_err(unknown)?;
         let calendar = Calendar::default();
