@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hotpit::desk::record::OrderGroup;
 use hotpit::desk::{
     AccountSnapshot, AgentLimits, Desk, Input, Journal, Limits, MarketView, Outputs, PlaceOutcome,
     Record, Recovered, Request, Settings,
@@ -107,7 +108,10 @@ impl Floor {
     fn open() -> Self {
         let limits = Limits { orders_per_second: 1_000_000, ..Limits::default() };
         let settings = Settings { limits, ..Settings::default() };
-        let recovered = Recovered { runs: 1, ..Recovered::default() };
+        // Its agent has traded before: there is a group for its orders.
+        let group = OrderGroup { id: "group".into(), limit: settings.limits.group_contracts };
+        let groups = [(("bench".into(), 0), group)].into();
+        let recovered = Recovered { runs: 1, groups, ..Recovered::default() };
         let mut out = Outputs::default();
         let desk = Desk::new(settings, "bench".to_owned(), recovered, NOW, &mut out);
         let level = |cents| {
