@@ -1,9 +1,11 @@
-//! Collateral: what resting orders may need when they are filled.
+//! Collateral: what resting orders may need when they are filled, and whether it is there.
 
 use hotpit_units::{Dollars, Price, Quantity, Side};
 
+use super::Exchange;
+use super::errors::ExchangeError;
 use super::fees::{self, ceil_to_step};
-use super::ids::Uuid;
+use super::ids::{AccountId, MarketKey, Uuid};
 use super::ledger::leg_price;
 use super::market::FeeSchedule;
 
@@ -124,4 +126,36 @@ fn fills_before(side: Side, left: &Slot, right: &Slot) -> bool {
 fn cost_to_open(side: Side, price: Price, count: Quantity, schedule: FeeSchedule) -> Dollars {
     let fee = ceil_to_step(fees::trade_fee(schedule, true, price, count));
     ceil_to_step((leg_price(side, price) * count).saturating_add(fee))
+}
+
+impl Exchange {
+    /// The cash of the account covers this order, in place of one that rests if given.
+    pub(super) fn check_collateral(
+        &self,
+        account: AccountId,
+        market: MarketKey,
+        side: Side,
+        slot: Slot,
+        instead_of: Option<Uuid>,
+    ) -> Result<(), ExchangeError> {
+        let listed = self.market(market);
+        let account = self.account(account);
+        let position = account.position(market).quantity;
+        let change = Change { side, slot, instead_of };
+        let (required, reserved) = match account.resting.get(&market) {
+            Some(resting) => {
+                (resting.required(position, listed.fees, Some(change)), resting.reserved)
+            }
+            None => {
+                let required = Resting::default().required(position, listed.fees, Some(change));
+                (required, Dollars::ZERO)
+            }
+        };
+        let needed = required.saturating_sub(reserved);
+        let available = account.balance(listed.exchange_index).available();
+        if needed.is_positive() && needed > available {
+            return Err(ExchangeError::InsufficientBalance { needed, available });
+        }
+        Ok(())
+    }
 }

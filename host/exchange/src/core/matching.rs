@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hotpit_units::{Dollars, Price, Quantity, Side, Timestamp};
 
-use super::collateral::{Change, Resting, Slot};
+use super::collateral::Slot;
 use super::effects::{BookDelta, Cause, Effect, Fill, Trade};
 use super::errors::ExchangeError;
 use super::fees::{self, BALANCE_STEP, RoundingAccumulator};
@@ -217,36 +217,6 @@ impl Exchange {
             }
         }
         Err(ExchangeError::FillOrKillInsufficientVolume)
-    }
-
-    /// The cash of the account covers this order, in place of one that rests if given.
-    pub(super) fn check_collateral(
-        &self,
-        account: AccountId,
-        market: MarketKey,
-        side: Side,
-        slot: Slot,
-        instead_of: Option<Uuid>,
-    ) -> Result<(), ExchangeError> {
-        let listed = self.market(market);
-        let account = self.account(account);
-        let position = account.position(market).quantity;
-        let change = Change { side, slot, instead_of };
-        let (required, reserved) = match account.resting.get(&market) {
-            Some(resting) => {
-                (resting.required(position, listed.fees, Some(change)), resting.reserved)
-            }
-            None => {
-                let required = Resting::default().required(position, listed.fees, Some(change));
-                (required, Dollars::ZERO)
-            }
-        };
-        let needed = required.saturating_sub(reserved);
-        let available = account.balance(listed.exchange_index).available();
-        if needed.is_positive() && needed > available {
-            return Err(ExchangeError::InsufficientBalance { needed, available });
-        }
-        Ok(())
     }
 
     /// What an order of this side can close of the account's position.
