@@ -12,7 +12,7 @@ use super::text::{micros, print, print_json, since, size};
 use super::upstreams;
 use crate::desk::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
 use crate::model::{AgentId, OrderState};
-use crate::ops::{AgentLine, Done, LogLevel, Order, Status};
+use crate::ops::{AgentLine, Done, LogLevel, Order, Role, Status};
 
 /// What is asked of a running host.
 #[derive(Debug)]
@@ -91,34 +91,24 @@ fn whose(done: &Done) -> String {
 }
 
 fn status_text(status: &Status) -> String {
-    let mut text = String::new();
-    let mode = if status.sends_orders { "sends orders" } else { "dry run: orders are only logged" };
+    let (fine, mode) = match (status.role, status.sends_orders) {
+        (Role::Ingest, _) => ("publishing", "the feeds alone"),
+        (Role::All | Role::Agents, true) => ("trading", "sends orders"),
+        (Role::All | Role::Agents, false) => ("trading", "dry run: orders are only logged"),
+    };
     let troubles = status.troubles();
-    let state = if troubles.is_empty() { "trading".into() } else { troubles.join("; ") };
-    let summary = status.summary();
-    let lines = [
+    let state = if troubles.is_empty() { fine.to_owned() } else { troubles.join("; ") };
+    let mut lines = vec![
         ("state", state),
         ("venue", format!("{} ({mode})", status.venue)),
         ("version", status.version.clone()),
         ("up", since(status.started, status.now)),
         ("events", status.events.to_string()),
-        ("intents", format!("{} ({} denied)", summary.intents, summary.denied)),
-        (
-            "orders",
-            format!(
-                "{} sent, {} working, {} unknown",
-                summary.orders,
-                status.desk.working.len(),
-                status.desk.unknown
-            ),
-        ),
-        ("fills", summary.fills.to_string()),
-        ("compared", compared(status)),
-        ("cash", cash(&status.desk)),
-        ("realized", summary.realized.to_string()),
-        ("unrealized", or_unpriceable(summary.unrealized)),
-        ("fees", summary.fees.to_string()),
     ];
+    if status.role != Role::Ingest {
+        lines.extend(desk_lines(status));
+    }
+    let mut text = String::new();
     for (name, value) in lines {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name:<11} {value}");
@@ -126,6 +116,21 @@ fn status_text(status: &Status) -> String {
     text.push('\n');
     text.push_str(&upstreams::text(status));
     text
+}
+
+fn desk_lines(status: &Status) -> [(&'static str, String); 8] {
+    let summary = status.summary();
+    let (working, unknown) = (status.desk.working.len(), status.desk.unknown);
+    [
+        ("intents", format!("{} ({} denied)", summary.intents, summary.denied)),
+        ("orders", format!("{} sent, {working} working, {unknown} unknown", summary.orders)),
+        ("fills", summary.fills.to_string()),
+        ("compared", compared(status)),
+        ("cash", cash(&status.desk)),
+        ("realized", summary.realized.to_string()),
+        ("unrealized", or_unpriceable(summary.unrealized)),
+        ("fees", summary.fees.to_string()),
+    ]
 }
 
 /// The cash, and where it lies: an order is paid from the shard of its market alone.
@@ -350,6 +355,16 @@ mod tests {
             self.told.lock().unwrap().push(format!("resume {agent:?}"));
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_host_that_takes_in_the_feeds_speaks_of_no_desk() {
+        let mut status = Status { role: Role::Ingest, ..Status::default() };
+        let text = status_text(&status);
+        assert!(text.starts_with("state       publishing\n"), "{text}");
+        assert!(!text.contains("intents") && !text.contains("dry run"), "{text}");
+        status.role = Role::Agents;
+        assert!(status_text(&status).contains("dry run"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{AgentPhase, Settings, Source, Status};
+use super::{AgentPhase, Role, Settings, Source, Status};
 use crate::streams::StreamPhase;
 use crate::units::Dollars;
 
@@ -192,6 +192,11 @@ fn running(status: &Status) -> usize {
 }
 
 fn status_line(status: &Status, events_per_second: u64) -> String {
+    if status.role == Role::Ingest {
+        let streams = stream_word(status);
+        let books = status.books.synced;
+        return format!("publishing · {streams} · {events_per_second} events/s · {books} books");
+    }
     let summary = status.summary();
     let state = match (&status.desk.halted, &status.desk.not_ready) {
         (Some(_), _) => "HALTED",
@@ -222,6 +227,11 @@ fn status_line(status: &Status, events_per_second: u64) -> String {
 }
 
 fn log_status(status: &Status, events_per_second: u64) {
+    if status.role == Role::Ingest {
+        let (streams, books) = (stream_word(status), status.books.synced);
+        info!(events = status.events, events_per_second, streams, books, "status");
+        return;
+    }
     let summary = status.summary();
     info!(
         events = summary.events,
@@ -329,6 +339,10 @@ mod tests {
         status.desk.unrealized = None;
         assert!(status_line(&status, 0).starts_with("HALTED · "));
         assert!(status_line(&status, 0).contains("P&L ? after"));
+        // One that takes in the feeds for others has no desk to speak of.
+        let mut ingest = Status { role: Role::Ingest, ..Status::default() };
+        ingest.books.synced = 3;
+        assert_eq!(status_line(&ingest, 9), "publishing · streams up · 9 events/s · 3 books");
     }
 
     #[test]
