@@ -14,6 +14,7 @@ use tracing::info;
 use super::account::Account;
 use super::counters::{books, counters, league_line};
 use super::intake::{Intake, IntakeParts};
+use super::state;
 use crate::bus::redis::WantsLink;
 use crate::bus::{Bus, Message, Proof, Sink, Way};
 use crate::cache::Cache;
@@ -58,11 +59,13 @@ impl Ingest {
         let streams = Arc::new(Streams::new(clock, entropy));
         let account = Account::new(&config, credentials.as_ref(), &streams, clock, entropy)?;
         let port = Bound::take(&config.ops).await?;
-        std::fs::create_dir_all(&config.state_folder)?;
+        // Not one of a host with a desk: this one's address and token would stand in its place.
+        state::claim(&config.state_folder, &format!("{}, feeds", config.venue), 0)?;
         let local = Arc::new(Local::default());
         let cache = Arc::clone(&local.cache);
         let sink = Arc::clone(&local) as _;
-        let bus = Bus::start(&config.bus, Way::Publish, sink, &streams, clock, &entropy)?;
+        let bus =
+            Bus::start(&config.bus_settings(), Way::Publish, sink, &streams, clock, &entropy)?;
         let bus = Arc::new(bus);
         let wanted = Wanted::default();
         let gather = WantsLink::new(&config.bus, &streams)?.gather(wanted.clone());

@@ -54,8 +54,11 @@ pub async fn examine(settings: &Settings) -> Result<Examined, ExamineError> {
 async fn ask(commands: &Commands) -> Result<Examined, RedisError> {
     let mut connection = commands.handle();
     redis::cmd("PING").exec_async(&mut connection).await?;
-    let server: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-    let memory: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
+    // A user with no more rights than hotpit needs may not ask this.
+    let mut info = async |section: &str| -> String {
+        redis::cmd("INFO").arg(section).query_async(&mut connection).await.unwrap_or_default()
+    };
+    let (server, memory) = (info("server").await, info("memory").await);
     let limits: Result<BTreeMap<String, String>, _> =
         redis::cmd("CONFIG").arg("GET").arg(BUFFER_LIMIT).query_async(&mut connection).await;
     // A hosted Redis may not let anybody read it; then its keeper has chosen.
