@@ -57,7 +57,9 @@ impl Views for Floor {
         // changes come late is as old as they are.
         let proved = match &self.links {
             Some(links) => links.as_of(&market.ticker).filter(|_| view.synced),
-            None => Some(self.cache.proved().max(view.received)).filter(|_| view.synced),
+            // A change may come late, and be no proof. Where none ever comes, what is public is
+            // polled, and each book is as old as its last reading.
+            None => Some(self.cache.proved()).filter(|as_of| *as_of != Timestamp::EPOCH),
         };
         let as_of = proved.unwrap_or(view.received);
         Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })

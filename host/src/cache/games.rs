@@ -25,8 +25,8 @@ struct Slot {
 }
 
 impl Games {
-    pub(super) fn board_was_read(&mut self, board: &BoardRead) {
-        self.boards.insert(board.league.clone(), board.at);
+    pub(super) fn board_was_read(&mut self, board: &BoardRead, now: Timestamp) {
+        self.boards.insert(board.league.clone(), board.at.min(now));
     }
 
     pub(super) fn board_read(&self, league: &League) -> Option<Timestamp> {

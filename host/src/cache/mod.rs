@@ -20,6 +20,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use hotpit_units::Timestamp;
 use tokio::sync::Notify;
@@ -81,6 +82,9 @@ pub struct Counters {
     pub trades: u64,
 }
 
+/// How far the clock of a host that publishes may be ahead of ours.
+const AHEAD_MAX: Duration = Duration::from_secs(2);
+
 /// Books, markets and games. Shared by [`Arc`]; every method takes `&self`.
 #[derive(Debug, Default)]
 pub struct Cache {
@@ -134,11 +138,14 @@ impl Cache {
                 changed.then_some(Change::Game(id))
             }
             Message::BoardRead(board) => {
-                write(&self.games).board_was_read(board);
+                write(&self.games).board_was_read(board, now);
                 None
             }
             Message::Proof(proof) => {
-                self.proved.fetch_max(proof.as_of.as_nanos(), Ordering::Relaxed);
+                // From a clock far ahead it proves nothing, but that books have to be proved.
+                let is_usable = proof.as_of <= now + AHEAD_MAX;
+                let as_of = if is_usable { proof.as_of.min(now).as_nanos() } else { 1 };
+                self.proved.fetch_max(as_of, Ordering::Relaxed);
                 None
             }
         }

@@ -291,3 +291,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_proof_is_never_later_than_now_and_one_from_a_clock_ahead_is_none() {
+    let cache = Cache::default();
+    let prove = |as_of, now| {
+        let proof = crate::bus::Proof { as_of: Timestamp::from_secs(as_of) };
+        cache.apply(&Message::Proof(proof), Timestamp::from_secs(now));
+        cache.proved()
+    };
+    assert_eq!(cache.proved(), Timestamp::EPOCH);
+    // Ten minutes ahead: it is known that there are proofs, and that this is none.
+    assert!(prove(1_600, 1_000) > Timestamp::EPOCH && cache.proved() < Timestamp::from_secs(1));
+    assert_eq!(prove(1_001, 1_000), Timestamp::from_secs(1_000));
+    assert_eq!(prove(990, 1_003), Timestamp::from_secs(1_000));
+    assert_eq!(prove(1_010, 1_010), Timestamp::from_secs(1_010));
+}

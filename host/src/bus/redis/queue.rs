@@ -74,6 +74,10 @@ impl Queue {
     /// Takes a message in; never waits for the writer.
     pub(super) fn publish(&self, message: Message, received: Timestamp) {
         let mut state = self.lock();
+        if matches!(message, Message::Proof(_)) && !state.conflated.is_empty() {
+            // Changes of these books are held back, so that it is not so. The next one will be.
+            return;
+        }
         self.track(&mut state, &message, received);
         let channel = Channel::of(&message);
         let book = book_of(&message);

@@ -262,16 +262,17 @@ impl<P: Publish> Core<P> {
 
     /// A frame came.
     pub(super) fn frame(&mut self, text: &str, now: Timestamp) -> Result<(), Restart> {
-        self.stream.message(now);
         self.stats.bytes.add(text.len() as u64);
         let Frame { header, body } = match parse(text) {
             Ok(frame) => frame,
             Err(error) => {
+                self.stream.message(now);
                 self.unreadable(&error, now);
                 return Ok(());
             }
         };
         if self.probe.is_some_and(|(id, _)| header.id == Some(id)) {
+            self.stream.message(now);
             self.probe = None;
             return Ok(());
         }
@@ -281,6 +282,8 @@ impl<P: Publish> Core<P> {
             self.saw_venue_time(sent);
             self.was_sent(sent, now);
         }
+        // After its delay is known: books are no fresher than what is heard of them.
+        self.stream.message(now);
         // A snapshot that was asked for may have the number of the frame before it: it holds what
         // that one said. With an older number it would miss what came since.
         let is_answer = matches!(body, Body::Snapshot(_))
