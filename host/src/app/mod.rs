@@ -173,7 +173,8 @@ impl Host {
         };
         let sink = Arc::new(floor.clone());
         let way = if config.role == Role::All { Way::Both } else { Way::Subscribe };
-        let bus = Arc::new(Bus::start(&config.bus, way, sink, &streams, clock, &entropy)?);
+        let bus =
+            Arc::new(Bus::start(&config.bus_settings(), way, sink, &streams, clock, &entropy)?);
 
         let tape = Tape::start(&config, &account, clock)?;
         let publish = tape.before(&bus);

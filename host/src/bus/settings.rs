@@ -31,6 +31,10 @@ pub struct Settings {
     /// the file.
     #[serde(skip)]
     pub password: Option<String>,
+    /// The exchange that is published, as the configuration names it: hosts of two exchanges do not
+    /// hear each other.
+    #[serde(skip)]
+    pub venue: String,
     /// How many messages may wait to be published. When they are more, book data is conflated
     /// to one snapshot per market; other messages are dropped, counted, and missed by every
     /// subscriber, who sees it.
@@ -58,6 +62,7 @@ impl Default for Settings {
             kind: Kind::Embedded,
             url: "redis://127.0.0.1:6379".to_owned(),
             password: None,
+            venue: String::new(),
             queue_max: 16_384,
             buffer_max: 65_536,
             flush_ms: 200,
@@ -109,6 +114,7 @@ impl fmt::Debug for Settings {
             kind,
             url,
             password: _,
+            venue,
             queue_max,
             buffer_max,
             flush_ms,
@@ -120,6 +126,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("kind", kind)
             .field("url", &Address::mask(url))
+            .field("venue", venue)
             .field("queue_max", queue_max)
             .field("buffer_max", buffer_max)
             .field("flush_ms", flush_ms)

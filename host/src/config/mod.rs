@@ -191,6 +191,12 @@ impl Config {
         Err(ConfigError::Invalid(problems))
     }
 
+    /// How the bus is run for this exchange.
+    #[must_use]
+    pub fn bus_settings(&self) -> crate::bus::Settings {
+        crate::bus::Settings { venue: self.venue.to_string(), ..self.bus.clone() }
+    }
+
     /// Whether orders go to the exchange. Otherwise the desk decides and logs what it would
     /// send: so it is wherever real money could be at stake and nobody wrote `live = true`.
     #[must_use]

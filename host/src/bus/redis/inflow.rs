@@ -163,17 +163,22 @@ impl Inflow {
         })
     }
 
-    /// Takes in what came over a channel.
+    /// Takes in what came over a channel. Gives whether the publisher that is followed said it: what
+    /// an earlier one still says does not show that this one lives.
     pub(super) fn take(
         &mut self,
         channel: Channel,
         decoded: Decoded,
         now: Timestamp,
         tally: &Tally,
-    ) {
+    ) -> bool {
         let track = &mut self.tracks[channel.index()];
+        let followed = track.epoch();
         let (place, step, message) = match decoded {
-            Decoded::Foreign => return add(&tally.unreadable, 1),
+            Decoded::Foreign => {
+                add(&tally.unreadable, 1);
+                return false;
+            }
             Decoded::UnknownType(place) => {
                 add(&tally.unreadable, 1);
                 (place, track.message(place), None)
@@ -199,7 +204,10 @@ impl Inflow {
         };
         match step {
             Step::Next => {}
-            Step::Old => return add(&tally.old, u64::from(message.is_some())),
+            Step::Old => {
+                add(&tally.old, u64::from(message.is_some()));
+                return Some(place.epoch) == followed;
+            }
             Step::Gap { missed } => {
                 add(&tally.gaps, 1);
                 add(&tally.missed, missed);
@@ -214,6 +222,7 @@ impl Inflow {
             Some(message) => self.pass(channel, Held { place, message, received: now }, tally),
             None => self.begin_after(channel, place),
         }
+        true
     }
 
     /// Notes where a syncing channel was when it was heard first.
@@ -234,7 +243,7 @@ impl Inflow {
 
     /// The keys are there: delivers them, then what was held and is later.
     pub(super) fn loaded(&mut self, loaded: Loaded, now: Timestamp, tally: &Tally) {
-        let Loaded { epoch, mut seqs, books, markets, games } = loaded;
+        let Loaded { epoch, mut seqs, books, markets, games, .. } = loaded;
         let mut ready = |inflow: &mut Self, channel: Channel| {
             inflow.begin_live(channel, Place { epoch, seq: *seqs.of(channel) })
         };

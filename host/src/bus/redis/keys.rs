@@ -7,6 +7,7 @@
 //! | `hotpit:market:<ticker>` | [`MarketKey`] |
 //! | `hotpit:game:<ESPN id>` | [`GameKey`] |
 //! | `hotpit:publisher` | [`PublisherKey`] |
+//! | `hotpit:epoch` | the latest epoch there was |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Seqs;
-use super::{PUBLISHER_KEY, VERSION};
+use super::{EPOCH_KEY, PUBLISHER_KEY, VERSION};
 use crate::model::{Game, GameInfo, Level, Market, Statistics};
 
 /// How often a subscriber looks for the next flush.
@@ -85,9 +86,11 @@ pub(super) struct GameKey {
 }
 
 /// Who publishes, and how far its keys are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PublisherKey {
     pub(super) v: u32,
+    /// The exchange that is published.
+    pub(super) venue: String,
     pub(super) epoch: u64,
     /// Counts the flushes of this epoch.
     pub(super) flush: u64,
@@ -105,6 +108,12 @@ pub(super) async fn publisher(
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
+/// The latest epoch that any publisher had; 0: there was none.
+pub(super) async fn latest_epoch(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
+    let epoch: Option<u64> = redis::cmd("GET").arg(EPOCH_KEY).query_async(connection).await?;
+    Ok(epoch.unwrap_or(0))
+}
+
 /// Which keys to load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Families {
@@ -116,6 +125,7 @@ pub(super) struct Families {
 /// What the keys held.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
+    pub(super) venue: String,
     pub(super) epoch: u64,
     /// At least up to these sequence numbers.
     pub(super) seqs: Seqs,
@@ -137,12 +147,12 @@ pub(super) async fn load(
     let now = loop {
         tokio::time::sleep(FLUSH_POLL).await;
         match publisher(&mut connection).await? {
-            Some(now) if Some(now) != at_first && now.v == VERSION => break now,
+            Some(now) if Some(&now) != at_first.as_ref() && now.v == VERSION => break now,
             Some(_) | None => {}
         }
     };
-    let PublisherKey { epoch, seqs, .. } = now;
-    let mut loaded = Loaded { epoch, seqs, ..Loaded::default() };
+    let PublisherKey { venue, epoch, seqs, .. } = now;
+    let mut loaded = Loaded { venue, epoch, seqs, ..Loaded::default() };
     if families.markets {
         let keys = read::<MarketKey>(&mut connection, MARKET).await?;
         let current = |key: &MarketKey| key.v == VERSION && key.epoch == epoch;

@@ -15,8 +15,10 @@
 //!
 //! What happens at the desk does not go over the bus; the [`Archive`] shows it to other programs.
 //!
-//! One publisher at a time: a later one takes over, and what an earlier one still says is
-//! ignored. Redis is no ledger: nothing here is needed after a restart.
+//! One publisher at a time, of one exchange: a later one takes over, and what an earlier one still
+//! says is ignored. One that was taken over from stops, and goes on when the other is gone. Whoever
+//! is of another exchange neither publishes beside it nor listens to it. Redis is no ledger: nothing
+//! here is needed after a restart.
 
 mod address;
 mod archive;
@@ -43,6 +45,9 @@ pub use wants::WantsLink;
 /// Written at every flush with the publisher's epoch and the number of the flush; expires soon
 /// after a publisher has gone.
 pub const PUBLISHER_KEY: &str = "hotpit:publisher";
+
+/// The latest epoch, kept when its publisher is gone, so that each is later than all before it.
+const EPOCH_KEY: &str = "hotpit:epoch";
 
 /// The version of envelopes and keys.
 pub const VERSION: u32 = 1;

@@ -19,7 +19,7 @@ use super::connect::{Commands, ConnectError};
 use super::envelope::{Place, Seqs, encode};
 use super::keys::{self, PublisherKey, Subject};
 use super::queue::{Item, Queue};
-use super::{PUBLISHER_KEY, VERSION};
+use super::{EPOCH_KEY, PUBLISHER_KEY, VERSION};
 use crate::bus::{BusState, Message, Settings};
 use crate::streams::{Stream, Streams};
 
@@ -148,6 +148,10 @@ enum SessionError {
     Redis(#[from] RedisError),
     #[error("{0}")]
     Encode(#[from] serde_json::Error),
+    #[error("a host that started later publishes here; this one goes on when that one is gone")]
+    Overtaken,
+    #[error("the books of venue `{theirs}` are published here: give each venue a Redis of its own")]
+    OtherVenue { theirs: String },
 }
 
 async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
@@ -179,11 +183,21 @@ async fn session(
 ) -> Result<(), SessionError> {
     let timeout = Duration::from_millis(shared.settings.timeout_ms);
     let commands = Commands::connect(&shared.address, timeout).await?;
-    let before = keys::publisher(&mut commands.handle()).await?.map_or(0, |key| key.epoch);
+    let present = keys::publisher(&mut commands.handle()).await?;
+    if let Some(theirs) = present.as_ref().filter(|key| key.venue != shared.settings.venue) {
+        return Err(SessionError::OtherVenue { theirs: theirs.venue.clone() });
+    }
+    let latest = keys::latest_epoch(&mut commands.handle()).await?;
+    // The key that is there may be our own, written a moment after the other's.
+    if *epoch != 0 && latest > *epoch && present.is_some() {
+        return Err(SessionError::Overtaken);
+    }
+    let before = latest.max(present.map_or(0, |key| key.epoch));
     if *epoch == 0 || before > *epoch {
         // Later than every publisher before, even one whose clock was ahead of ours.
         *epoch = shared.clock.now().as_millis().max(before + 1);
     }
+    redis::cmd("SET").arg(EPOCH_KEY).arg(*epoch).exec_async(&mut commands.handle()).await?;
     shared.queue.connected();
     tracing::info!(redis = %shared.address, epoch, "publishing");
     let writer = Writer {
@@ -198,13 +212,16 @@ async fn session(
     writer.run(stop).await
 }
 
+/// What Redis answers to a pipeline: of the last of a flush, what stood in the publisher's key.
+type Answer = (RedisResult<Option<Vec<u8>>>, Sent);
+
 /// Writes to one connection.
 struct Writer<'a> {
     shared: &'a Shared,
     epoch: u64,
     commands: Commands,
     /// The answers still to come, each with how many messages it is for.
-    in_flight: FuturesOrdered<BoxFuture<'static, (RedisResult<()>, Sent)>>,
+    in_flight: FuturesOrdered<BoxFuture<'static, Answer>>,
     flush: Flush,
     batch: Vec<Item>,
     buffer: Vec<u8>,
@@ -253,7 +270,7 @@ impl Writer<'_> {
                 _ = heartbeat.tick() => self.shared.queue.heartbeat(self.shared.clock.now()),
                 // Polls new pipelines in the order of the pushes: this is what sends them.
                 Some((answer, sent)) = self.in_flight.next() => {
-                    answer?;
+                    self.is_still_ours(answer?.as_deref())?;
                     self.shared.published.fetch_add(sent.messages, Ordering::Relaxed);
                     // A Redis without memory takes messages and no keys.
                     if !sent.ends_flush {
@@ -285,9 +302,28 @@ impl Writer<'_> {
             self.next_messages()?
         };
         let mut connection = self.commands.handle();
-        self.in_flight
-            .push_back(Box::pin(async move { (pipeline.exec_async(&mut connection).await, sent) }));
+        self.in_flight.push_back(Box::pin(async move {
+            let answer = if sent.ends_flush {
+                let before: RedisResult<(Option<Vec<u8>>,)> =
+                    pipeline.query_async(&mut connection).await;
+                before.map(|(before,)| before)
+            } else {
+                pipeline.exec_async(&mut connection).await.map(|()| None)
+            };
+            (answer, sent)
+        }));
         Ok(true)
+    }
+
+    /// That nobody who started later has written the publisher's key in between; `before` is what
+    /// stood there.
+    fn is_still_ours(&self, before: Option<&[u8]>) -> Result<(), SessionError> {
+        let before: Option<PublisherKey> =
+            before.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        match before.filter(|key| key.epoch > self.epoch) {
+            Some(_) => Err(SessionError::Overtaken),
+            None => Ok(()),
+        }
     }
 
     fn next_messages(&mut self) -> Result<(Pipeline, Sent), SessionError> {
@@ -319,6 +355,7 @@ impl Writer<'_> {
             self.shared.flushes.fetch_add(1, Ordering::Relaxed);
             let key = PublisherKey {
                 v: VERSION,
+                venue: self.shared.settings.venue.clone(),
                 epoch: self.epoch,
                 flush: self.flush.number,
                 seqs: self.flush.seqs,
@@ -326,7 +363,8 @@ impl Writer<'_> {
             };
             let value = serde_json::to_vec(&key)?;
             let expiry_ms = (self.shared.settings.flush_ms * 10).max(5_000);
-            pipeline.cmd("SET").arg(PUBLISHER_KEY).arg(value).arg("PX").arg(expiry_ms).ignore();
+            let set = pipeline.cmd("SET").arg(PUBLISHER_KEY).arg(value);
+            set.arg("PX").arg(expiry_ms).arg("GET");
         } else {
             self.flush.pending = Some(pending);
         }

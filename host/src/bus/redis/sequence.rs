@@ -28,6 +28,11 @@ impl Track {
         Self(Some(place))
     }
 
+    /// The epoch that is followed, once there is one.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.0.map(|place| place.epoch)
+    }
+
     /// A message is at this place.
     pub(super) fn message(&mut self, place: Place) -> Step {
         self.step(place, 1)

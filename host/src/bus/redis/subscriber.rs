@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::address::{Address, AddressError};
 use super::connect::{Commands, ConnectError, Messages};
-use super::envelope::{Channel, Decoded, decode};
+use super::envelope::{Channel, decode};
 use super::inflow::{Inflow, Need};
 use super::keys::{Loaded, load};
 use crate::bus::{BusState, Settings, Sink};
@@ -125,6 +125,11 @@ enum SessionError {
     Redis(#[from] RedisError),
     #[error("the connection was closed")]
     Closed,
+    #[error(
+        "the books of venue `{theirs}` are published here, and this is `{ours}`: give each venue a \
+         Redis of its own"
+    )]
+    OtherVenue { theirs: String, ours: String },
     #[error("channel {channel} was silent for {silence:?}")]
     Silent { channel: &'static str, silence: Duration },
 }
@@ -202,8 +207,9 @@ impl Session<'_> {
                 biased;
                 loaded = wait_for(&mut self.loading), if self.loading.is_some() => {
                     self.loading = None;
+                    let loaded = self.of_our_venue(loaded?)?;
                     self.shared.loads.fetch_add(1, Ordering::Relaxed);
-                    self.inflow.loaded(loaded?, self.shared.clock.now(), &self.shared.tally);
+                    self.inflow.loaded(loaded, self.shared.clock.now(), &self.shared.tally);
                     self.heard = [self.shared.clock.now(); Channel::COUNT];
                     self.shared.stream.succeeded();
                     self.note_live();
@@ -221,6 +227,14 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    fn of_our_venue(&self, loaded: Loaded) -> Result<Loaded, SessionError> {
+        let ours = &self.shared.settings.venue;
+        if loaded.venue == *ours {
+            return Ok(loaded);
+        }
+        Err(SessionError::OtherVenue { theirs: loaded.venue, ours: ours.clone() })
     }
 
     /// Takes what is there without waiting.
@@ -245,13 +259,11 @@ impl Session<'_> {
         self.messages.used(payload.len());
         let Some(channel) = Channel::named(message.get_channel_name()) else { return };
         let now = self.shared.clock.now();
-        let decoded = decode(payload);
-        if !matches!(decoded, Decoded::Foreign) {
-            self.heard[channel.index()] = now;
-        }
         self.shared.stream.message(now);
         let gaps = self.shared.tally.stats().gaps;
-        self.inflow.take(channel, decoded, now, &self.shared.tally);
+        if self.inflow.take(channel, decode(payload), now, &self.shared.tally) {
+            self.heard[channel.index()] = now;
+        }
         if self.shared.tally.stats().gaps > gaps {
             self.shared.stream.gap();
         }

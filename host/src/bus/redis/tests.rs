@@ -12,7 +12,7 @@ use super::envelope::{Channel, Decoded, Envelope, Place, Seqs, decode, encode};
 use super::inflow::{Inflow, Need, Tally};
 use super::keys::{Families, Loaded, Subject};
 use super::queue::Queue;
-use crate::bus::{Delta, Message, Sink, Snapshot, Stale};
+use crate::bus::{Delta, Message, Proof, Sink, Snapshot, Stale};
 use crate::cache::Cache;
 use crate::model::{Book, Level};
 
@@ -266,4 +266,32 @@ fn a_gap_makes_every_book_stale_before_the_message_behind_it_is_heard() {
     assert!(TICKERS.iter().all(|ticker| synced(&world.listener.0, ticker).is_none()));
     assert_eq!(world.need.map(|need| need.0.books), Some(true));
     assert_eq!(world.tally.stats().gaps, 1);
+}
+
+#[test]
+fn books_are_not_proved_while_changes_of_one_are_held_back() {
+    let queue = Queue::new(4);
+    queue.connected();
+    let prove = || {
+        let proof = Proof { as_of: Timestamp::from_secs(1) };
+        queue.publish(Message::Proof(proof), Timestamp::EPOCH);
+    };
+    let proofs = |most| {
+        let mut batch = vec![];
+        queue.take(&mut batch, most, Timestamp::EPOCH);
+        let is_proof = |body: &Option<Message>| matches!(body, Some(Message::Proof(_)));
+        batch.iter().filter(|item| is_proof(&item.body)).count()
+    };
+    prove();
+    assert_eq!(proofs(10), 1);
+    for number in 1..=6 {
+        queue.publish(message("A", &Change::Delta(true, number, 1)), Timestamp::EPOCH);
+    }
+    // There is room again, and the last changes are not in it.
+    assert_eq!(proofs(1), 0);
+    prove();
+    assert_eq!(proofs(10), 0);
+    proofs(10);
+    prove();
+    assert_eq!(proofs(10), 1);
 }

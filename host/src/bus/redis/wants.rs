@@ -5,12 +5,12 @@
 //! | `hotpit:hosts` | the set of hosts that want something |
 //! | `hotpit:wants:<host>` | what one wants, as JSON; expires when the host does not say it again |
 //!
-//! A host that is gone is forgotten after [`EXPIRY`]; while Redis is away, whoever gathers keeps to
-//! what was known.
+//! A host that is gone is forgotten after twice [`EXPIRY`]; while Redis is away, and when it comes back
+//! empty, whoever gathers keeps to what was known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
@@ -108,17 +108,24 @@ impl WantsLink {
 
     /// Keeps `wanted` at what all hosts want together. Never ends.
     pub async fn gather(self, wanted: Wanted) {
+        let mut known = Known::default();
         loop {
-            let Err(error) = self.gathering(&wanted).await;
+            let Err(error) = self.gathering(&mut known, &wanted).await;
             self.wait_after(&error).await;
         }
     }
 
-    async fn gathering(&self, wanted: &Wanted) -> Result<std::convert::Infallible, LinkError> {
+    async fn gathering(
+        &self,
+        known: &mut Known,
+        wanted: &Wanted,
+    ) -> Result<std::convert::Infallible, LinkError> {
         let (_commands, mut connection) = self.connect().await?;
+        known.connected(Instant::now());
         loop {
-            let all = read_all(&mut connection).await?;
+            let said = read(&mut connection).await?;
             self.stream.succeeded();
+            let all = known.hear(said, Instant::now());
             wanted.update(|wants| wants.agents = all);
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -139,28 +146,80 @@ impl WantsLink {
     }
 }
 
-/// What all hosts want that have said so lately; the others are forgotten.
-async fn read_all(
+/// What each host wants, as it was heard last.
+#[derive(Debug, Default)]
+struct Known(BTreeMap<String, (Instant, BTreeSet<Subscription>)>);
+
+impl Known {
+    /// Redis was away, and may have forgotten everything: each host has its time to say it again.
+    fn connected(&mut self, now: Instant) {
+        self.0.values_mut().for_each(|(heard, _)| *heard = now);
+    }
+
+    /// Takes in what hosts say; what all of them want.
+    fn hear(
+        &mut self,
+        said: Vec<(String, BTreeSet<Subscription>)>,
+        now: Instant,
+    ) -> BTreeSet<Subscription> {
+        self.0.extend(said.into_iter().map(|(host, wants)| (host, (now, wants))));
+        self.0.retain(|_, (heard, _)| now.duration_since(*heard) < EXPIRY);
+        self.0.values().flat_map(|(_, wants)| wants).cloned().collect()
+    }
+}
+
+/// What each host says that it wants. Those that have not said so lately are taken off the list.
+async fn read(
     connection: &mut MultiplexedConnection,
-) -> Result<BTreeSet<Subscription>, RedisError> {
+) -> Result<Vec<(String, BTreeSet<Subscription>)>, RedisError> {
     let hosts: Vec<String> = redis::cmd("SMEMBERS").arg(HOSTS).query_async(connection).await?;
-    let mut all = BTreeSet::new();
+    let mut said = Vec::new();
     if hosts.is_empty() {
-        return Ok(all);
+        return Ok(said);
     }
     let keys: Vec<String> = hosts.iter().map(|host| format!("{WANTS}{host}")).collect();
     let texts: Vec<Option<String>> = redis::cmd("MGET").arg(&keys).query_async(connection).await?;
-    for (host, text) in hosts.iter().zip(texts) {
+    for (host, text) in hosts.into_iter().zip(texts) {
         let Some(text) = text else {
             redis::cmd("SREM").arg(HOSTS).arg(host).exec_async(connection).await?;
             continue;
         };
-        match serde_json::from_str::<BTreeSet<Subscription>>(&text) {
-            Ok(wants) => all.extend(wants),
+        match serde_json::from_str(&text) {
+            Ok(wants) => said.push((host, wants)),
             Err(error) => {
-                tracing::warn!(host, %error, "what this host wants cannot be read: is it of another version?");
+                tracing::warn!(
+                    host,
+                    %error,
+                    "what this host wants cannot be read: run one version of hotpit on all"
+                );
             }
         }
     }
-    Ok(all)
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(host: &str, market: &str) -> (String, BTreeSet<Subscription>) {
+        (host.to_owned(), [Subscription::Market(market.into())].into())
+    }
+
+    #[test]
+    fn what_a_host_wants_is_kept_for_a_while_and_over_an_outage() {
+        let (a, b) = (said("a", "KX-1"), said("b", "KX-2"));
+        let both: BTreeSet<_> = a.1.union(&b.1).cloned().collect();
+        let start = Instant::now();
+        let mut known = Known::default();
+        assert_eq!(known.hear(vec![a.clone(), b.clone()], start), both);
+        // Redis came back empty, and one of them is not there yet.
+        let back = start + 10 * EXPIRY;
+        known.connected(back);
+        assert_eq!(known.hear(vec![], back), both);
+        assert_eq!(known.hear(vec![a.clone()], back + EXPIRY / 2), both);
+        assert_eq!(known.hear(vec![a.clone()], back + EXPIRY), a.1);
+        // What it wants now stands for what it wanted.
+        assert_eq!(known.hear(vec![said("a", "KX-2")], back + EXPIRY), b.1);
+    }
 }
