@@ -13,6 +13,9 @@ use crate::bus::Settings;
 /// The setting with the most that waits in Redis for a slow subscriber.
 const BUFFER_LIMIT: &str = "client-output-buffer-limit";
 
+/// The first version that has everything that is asked of it.
+const VERSION_MIN: (u32, u32) = (6, 2);
+
 /// The least hard limit that a burst of books passes.
 const BUFFER_BYTES_MIN: u64 = 8 << 20;
 
@@ -68,13 +71,24 @@ async fn ask(commands: &Commands) -> Result<Examined, RedisError> {
     Ok(Examined {
         version: field(&server, "redis_version").unwrap_or("unknown").to_owned(),
         is_published: publisher(&mut connection).await?.is_some(),
-        dangers: eviction.into_iter().chain(buffer).collect(),
+        dangers: too_old(&server).into_iter().chain(eviction).chain(buffer).collect(),
     })
 }
 
 /// A field of what `INFO` answers.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// That Redis cannot do what the publisher asks: `SET … GET`.
+fn too_old(server: &str) -> Option<String> {
+    let version = field(server, "redis_version")?;
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    let (major, minor) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    ((major, minor) < VERSION_MIN).then(|| {
+        let (major, minor) = VERSION_MIN;
+        format!("version {version} cannot hold what is published; install {major}.{minor} or later")
+    })
 }
 
 /// That Redis may delete snapshots, which all have a time to live.
@@ -116,6 +130,18 @@ mod tests {
         assert_eq!(eviction(&memory("1000000", "noeviction")), None);
         let danger = eviction(&memory("1000000", "volatile-ttl")).unwrap();
         assert!(danger.starts_with("maxmemory-policy is volatile-ttl"), "{danger}");
+    }
+
+    #[test]
+    fn a_redis_without_what_is_asked_of_it_is_a_danger() {
+        for (version, is_old) in
+            [("6.0.16", true), ("5.0.7", true), ("6.2.0", false), ("7.0.15", false)]
+        {
+            let server =
+                format!("# Server\r\nredis_version:{version}\r\nredis_mode:standalone\r\n");
+            assert_eq!(too_old(&server).is_some(), is_old, "{version}");
+        }
+        assert_eq!(too_old(""), None);
     }
 
     #[test]

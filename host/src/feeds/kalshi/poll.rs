@@ -1,8 +1,8 @@
 //! [`Poller`]: what takes the session's place where there is no key: books and trades over
 //! public REST, round after round, within the rate limits.
 //!
-//! Books from here are as old as a round is long, and say so by their time. Nothing can be sent
-//! without a key, so no order depends on them.
+//! Books from here are as old as a round is long, and it is said when each round began. Nothing can
+//! be sent without a key, but a host that has one may hear them over Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::Tickers;
 use super::settings::Settings;
 use super::stats::FeedStats;
 use super::trades::{Seen, requests};
-use crate::bus::{Message, Snapshot, Stale};
+use crate::bus::{Message, Proof, Snapshot, Stale};
 use crate::feeds::Publish;
 use crate::kalshi::{CallError, Client, Transport};
 use crate::streams::Stream;
@@ -55,6 +55,8 @@ impl<T: Transport, P: Publish> Poller<T, P> {
                 }
                 self.poll_book(ticker, &mut published).await;
             }
+            // What could not be read was said to be stale.
+            self.publish.publish(Message::Proof(Proof { as_of: started }), self.clock.now());
             if let Err(error) = self.poll_trades(&wanted, since, &seen).await {
                 self.stats.trade_recovery_failures.bump();
                 tracing::warn!(%error, "trades could not be read");
@@ -146,6 +148,7 @@ mod tests {
                 Message::Snapshot(book) => format!("snapshot {}", book.ticker),
                 Message::Stale(stale) => format!("stale {}", stale.tickers.join("+")),
                 Message::Trade(trade) => format!("trade {}", trade.trade_id),
+                Message::Proof(_) => "proof".to_owned(),
                 other => format!("{other:?}"),
             };
             self.0.lock().unwrap().send(word).unwrap();
@@ -180,7 +183,8 @@ mod tests {
             clock,
         };
         let polling = tokio::spawn(poller.run());
-        let expected = ["snapshot A", "snapshot B", "trade t1", "stale A", "snapshot B"];
+        let expected =
+            ["snapshot A", "snapshot B", "proof", "trade t1", "stale A", "snapshot B", "proof"];
         for expected in expected {
             assert_eq!(heard.recv().await.unwrap(), expected);
         }
