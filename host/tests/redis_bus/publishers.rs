@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hotpit::bus::redis::Publisher;
-use hotpit::bus::{BusState, Settings};
+use hotpit::bus::redis::{PUBLISHER_KEY, Publisher};
+use hotpit::bus::{BusState, Message, Proof, Settings};
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 
@@ -51,6 +51,15 @@ async fn a_publisher_that_is_overtaken_stops_and_goes_on_when_the_other_is_gone(
         BusState::Starting | BusState::Live => false,
     })
     .await;
+    // It asks again and again, and stays away; the second does not notice.
+    let (mut first_state, mut second_state) = (first.state(), second.state());
+    second_state.borrow_and_update();
+    for _ in 0..3 {
+        let asked = tokio::time::timeout(Duration::from_secs(10), first_state.changed());
+        asked.await.expect("it asks again").unwrap();
+        assert!(matches!(*first_state.borrow_and_update(), BusState::Down { .. }));
+    }
+    assert!(!second_state.has_changed().unwrap() && *second_state.borrow() == BusState::Live);
     let (subscriber, listener) = subscriber(&settings);
     live(subscriber.state()).await;
     second.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
@@ -60,6 +69,58 @@ async fn a_publisher_that_is_overtaken_stops_and_goes_on_when_the_other_is_gone(
     first.publish(snapshot("KX-2", &[level(30, 5)], &[]), Timestamp::EPOCH);
     until("the book of the first", || listener.book("KX-2").is_some()).await;
     assert_eq!(listener.book("KX-1"), None);
+}
+
+#[tokio::test]
+async fn a_proof_comes_with_the_books_and_ends_with_its_publisher() {
+    let server = RedisServer::start().await;
+    let settings = settings(&server);
+    let first = publisher(&settings);
+    live(first.state()).await;
+    first.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
+    let as_of = Timestamp::from_secs(1_000);
+    first.publish(Message::Proof(Proof { as_of }), as_of);
+    // It is in the keys, for who comes later.
+    let mut connection = connect(&server).await;
+    let began = std::time::Instant::now();
+    loop {
+        let get = redis::cmd("GET").arg(PUBLISHER_KEY).query_async::<String>(&mut connection).await;
+        if get.unwrap().contains(&format!(r#""proved":{}"#, serde_json::json!(as_of))) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "the key has no proof");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (subscriber, listener) = subscriber(&settings);
+    live(subscriber.state()).await;
+    assert_eq!(listener.cache.proved(), as_of);
+    // One that takes over has proved nothing yet.
+    let second = publisher(&settings);
+    second.publish(snapshot("KX-1", &[level(41, 5)], &[]), Timestamp::EPOCH);
+    let of_second = Some((vec![level(41, 5)], vec![]));
+    until("the book of the second", || listener.book("KX-1") == of_second).await;
+    assert_eq!(listener.cache.proved(), Timestamp::EPOCH);
+}
+
+#[tokio::test]
+async fn publishers_that_begin_at_once_have_epochs_of_their_own() {
+    let server = RedisServer::start().await;
+    let settings = settings(&server);
+    let mut connection = connect(&server).await;
+    // Ahead of every clock: each begins with the one after the last.
+    let last = u64::MAX / 4;
+    redis::cmd("SET").arg("hotpit:epoch").arg(last).exec_async(&mut connection).await.unwrap();
+    let publishers: Vec<_> = (0..4).map(|_| publisher(&settings)).collect();
+    let is_live = |publisher: &Publisher| *publisher.state().borrow() == BusState::Live;
+    let overtaken = |publisher: &Publisher| match &*publisher.state().borrow() {
+        BusState::Down { reason } => reason.contains("started later publishes here"),
+        BusState::Starting | BusState::Live => false,
+    };
+    until("one is left", || {
+        let live = publishers.iter().filter(|publisher| is_live(publisher)).count();
+        live == 1 && publishers.iter().filter(|publisher| overtaken(publisher)).count() == 3
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::envelope::{Channel, Decoded, Place};
 use super::keys::{BookKey, Families, GameKey, Loaded};
 use super::sequence::{Step, Track};
 use super::subscriber::SubscriberStats;
-use crate::bus::{Message, Sink, Snapshot, Stale};
+use crate::bus::{Message, Proof, Sink, Snapshot, Stale};
 
 /// What the subscriber has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +243,7 @@ impl Inflow {
 
     /// The keys are there: delivers them, then what was held and is later.
     pub(super) fn loaded(&mut self, loaded: Loaded, now: Timestamp, tally: &Tally) {
-        let Loaded { epoch, mut seqs, books, markets, games, .. } = loaded;
+        let Loaded { epoch, mut seqs, proved, books, markets, games, venue: _ } = loaded;
         let mut ready = |inflow: &mut Self, channel: Channel| {
             inflow.begin_live(channel, Place { epoch, seq: *seqs.of(channel) })
         };
@@ -270,6 +270,8 @@ impl Inflow {
             self.replay(Channel::Games, floors, held, tally);
         }
         if let Some(held) = ready(self, Channel::Markets) {
+            // Of these books; what was proved of others before counts no more.
+            self.deliver(Message::Proof(Proof { as_of: proved }), now);
             let mut floors = Floors::default();
             for (ticker, BookKey { seq, synced, ts, bids, asks, .. }) in books {
                 floors.insert(Arc::clone(&ticker), seq);

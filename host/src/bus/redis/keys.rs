@@ -96,6 +96,8 @@ pub(super) struct PublisherKey {
     pub(super) flush: u64,
     /// Every key holds at least what was published up to these sequence numbers.
     pub(super) seqs: Seqs,
+    /// As of when every book is proved to be as its key says; the epoch: it is not.
+    pub(super) proved: Timestamp,
     pub(super) ts: Timestamp,
 }
 
@@ -114,6 +116,17 @@ pub(super) async fn latest_epoch(connection: &mut MultiplexedConnection) -> Redi
     Ok(epoch.unwrap_or(0))
 }
 
+/// Makes this the latest epoch; the one that was before.
+pub(super) async fn begin_epoch(
+    connection: &mut MultiplexedConnection,
+    epoch: u64,
+) -> RedisResult<u64> {
+    let mut set = redis::cmd("SET");
+    let before: Option<u64> =
+        set.arg(EPOCH_KEY).arg(epoch).arg("GET").query_async(connection).await?;
+    Ok(before.unwrap_or(0))
+}
+
 /// Which keys to load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Families {
@@ -129,6 +142,8 @@ pub(super) struct Loaded {
     pub(super) epoch: u64,
     /// At least up to these sequence numbers.
     pub(super) seqs: Seqs,
+    /// As of when the books are proved.
+    pub(super) proved: Timestamp,
     pub(super) books: Vec<(Arc<str>, BookKey)>,
     pub(super) markets: Vec<MarketKey>,
     pub(super) games: Vec<(Arc<str>, GameKey)>,
@@ -151,8 +166,8 @@ pub(super) async fn load(
             Some(_) | None => {}
         }
     };
-    let PublisherKey { venue, epoch, seqs, .. } = now;
-    let mut loaded = Loaded { venue, epoch, seqs, ..Loaded::default() };
+    let PublisherKey { venue, epoch, seqs, proved, .. } = now;
+    let mut loaded = Loaded { venue, epoch, seqs, proved, ..Loaded::default() };
     if families.markets {
         let keys = read::<MarketKey>(&mut connection, MARKET).await?;
         let current = |key: &MarketKey| key.v == VERSION && key.epoch == epoch;

@@ -19,7 +19,7 @@ use super::connect::{Commands, ConnectError};
 use super::envelope::{Place, Seqs, encode};
 use super::keys::{self, PublisherKey, Subject};
 use super::queue::{Item, Queue};
-use super::{EPOCH_KEY, PUBLISHER_KEY, VERSION};
+use super::{PUBLISHER_KEY, VERSION};
 use crate::bus::{BusState, Message, Settings};
 use crate::streams::{Stream, Streams};
 
@@ -193,11 +193,19 @@ async fn session(
         return Err(SessionError::Overtaken);
     }
     let before = latest.max(present.map_or(0, |key| key.epoch));
+    let mut taken = *epoch;
     if *epoch == 0 || before > *epoch {
         // Later than every publisher before, even one whose clock was ahead of ours.
-        *epoch = shared.clock.now().as_millis().max(before + 1);
+        (taken, *epoch) = (0, shared.clock.now().as_millis().max(before + 1));
     }
-    redis::cmd("SET").arg(EPOCH_KEY).arg(*epoch).exec_async(&mut commands.handle()).await?;
+    // Two may begin at once: none has the epoch of another.
+    loop {
+        let latest = keys::begin_epoch(&mut commands.handle(), *epoch).await?;
+        if latest < *epoch || latest == taken {
+            break;
+        }
+        (taken, *epoch) = (0, latest + 1);
+    }
     shared.queue.connected();
     tracing::info!(redis = %shared.address, epoch, "publishing");
     let writer = Writer {
@@ -242,6 +250,7 @@ struct Flush {
     number: u64,
     /// The sequence numbers when the flush began.
     seqs: Seqs,
+    proved: Timestamp,
     /// What is still to be written in the flush that goes on, if one does.
     pending: Option<VecDeque<Subject>>,
     /// Keys to be written again before they expire, although nothing changed.
@@ -359,6 +368,7 @@ impl Writer<'_> {
                 epoch: self.epoch,
                 flush: self.flush.number,
                 seqs: self.flush.seqs,
+                proved: self.flush.proved,
                 ts: self.shared.clock.now(),
             };
             let value = serde_json::to_vec(&key)?;
@@ -375,8 +385,8 @@ impl Writer<'_> {
         if self.flush.pending.is_some() {
             return;
         }
-        let (mut subjects, seqs) = self.shared.queue.take_dirty();
-        self.flush.seqs = seqs;
+        let (mut subjects, seqs, proved) = self.shared.queue.take_dirty();
+        (self.flush.seqs, self.flush.proved) = (seqs, proved);
         subjects.extend(self.flush.due_for_refresh(&self.shared.queue, &self.shared.settings));
         self.flush.pending = Some(subjects.into());
     }

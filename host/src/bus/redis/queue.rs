@@ -170,15 +170,15 @@ impl Queue {
         self.lock().counts
     }
 
-    /// The keys to write now, ascending, and the last sequence numbers as of which all others
-    /// are right already.
-    pub(super) fn take_dirty(&self) -> (Vec<Subject>, Seqs) {
+    /// The keys to write now, ascending; the last sequence numbers as of which all others are right
+    /// already; and as of when books are proved.
+    pub(super) fn take_dirty(&self) -> (Vec<Subject>, Seqs, Timestamp) {
         let mut state = self.lock();
         let mut dirty: Vec<Subject> = std::mem::take(&mut state.dirty).into_iter().collect();
-        let seqs = state.seqs;
+        let (seqs, proved) = (state.seqs, self.shadow.proved());
         drop(state);
         dirty.sort_unstable();
-        (dirty, seqs)
+        (dirty, seqs, proved)
     }
 
     /// Every key there is, ascending.
@@ -224,7 +224,8 @@ impl Queue {
     /// Applies a message to the shadow and notes which keys it changes.
     fn track(&self, state: &mut State, message: &Message, received: Timestamp) {
         match message {
-            Message::Trade(_) | Message::Proof(_) | Message::BoardRead(_) => return,
+            Message::Trade(_) | Message::BoardRead(_) => return,
+            Message::Proof(_) => {}
             Message::Market(market) => state.touch(Subject::Market(Arc::clone(&market.ticker))),
             Message::Statistics(statistics) => {
                 state.touch(Subject::Market(Arc::clone(&statistics.ticker)));

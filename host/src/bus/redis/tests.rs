@@ -161,7 +161,7 @@ impl World {
     }
 
     fn flush(&mut self) {
-        let (dirty, seqs) = self.queue.take_dirty();
+        let (dirty, seqs, _) = self.queue.take_dirty();
         self.seqs = seqs;
         for subject in dirty {
             if let Some(value) = self.queue.value(&subject, EPOCH).unwrap() {
