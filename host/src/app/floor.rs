@@ -20,7 +20,8 @@ pub(super) struct Floor {
     pub(super) cache: Arc<Cache>,
     pub(super) router: Arc<Router>,
     pub(super) wanted: Wanted,
-    /// As of when books are true that come from this host's own feed; none: they come from another's.
+    /// As of when books are true that come straight from this host's own feed; none: they come over
+    /// Redis, with their proof.
     pub(super) links: Option<Arc<Links>>,
     pub(super) events: Arc<AtomicU64>,
 }
@@ -57,9 +58,8 @@ impl Views for Floor {
         // changes come late is as old as they are.
         let proved = match &self.links {
             Some(links) => links.as_of(&market.ticker).filter(|_| view.synced),
-            // A change may come late, and be no proof. Where none ever comes, what is public is
-            // polled, and each book is as old as its last reading.
-            None => Some(self.cache.proved()).filter(|as_of| *as_of != Timestamp::EPOCH),
+            // A change may come late, and be no proof.
+            None => Some(self.cache.proved()),
         };
         let as_of = proved.unwrap_or(view.received);
         Some(MarketView { id, market, quote: view.quote, synced: view.synced, as_of, game_as_of })

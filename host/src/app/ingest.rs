@@ -131,7 +131,7 @@ impl Ingest {
 
 /// Says of the books that nothing was said of that they are as they were told. It goes the way of
 /// their changes, so that it overtakes none.
-async fn prove(links: Arc<Links>, bus: Arc<Bus>, clock: Clock) {
+pub(super) async fn prove(links: Arc<Links>, bus: Arc<Bus>, clock: Clock) {
     loop {
         tokio::time::sleep(PROVE_EVERY).await;
         if let Some(as_of) = links.all_as_of() {

@@ -46,6 +46,7 @@ use self::desk::{DeskParts, DeskThread};
 pub use self::doctor::{Finding, doctor};
 use self::floor::Floor;
 pub use self::ingest::Ingest;
+use self::ingest::prove;
 use self::intake::{Intake, IntakeParts};
 pub use self::record::{RecordOptions, markets_of_agents, record};
 pub use self::replay::{Replayed, replay};
@@ -167,8 +168,7 @@ impl Host {
             cache: Arc::clone(&cache),
             router: agents.router(),
             wanted: wanted.clone(),
-            // Books from elsewhere come with their proof.
-            links: (config.role == Role::All).then(|| Arc::clone(&links)),
+            links: (config.bus.kind == Kind::Embedded).then(|| Arc::clone(&links)),
             events: Arc::new(AtomicU64::new(0)),
         };
         let sink = Arc::new(floor.clone());
@@ -206,7 +206,7 @@ impl Host {
             cache: Arc::clone(&cache),
             // What agents want comes from the host that takes in the feeds for this one.
             wanted: if is_whole { wanted.clone() } else { Wanted::default() },
-            links,
+            links: Arc::clone(&links),
             publish,
             desk: desk_sender.clone(),
             channels: if is_whole { &Channel::ALL } else { &Channel::ACCOUNT },
@@ -223,6 +223,9 @@ impl Host {
             ))
             .abort_handle(),
         ];
+        if is_whole && config.bus.kind == Kind::Redis {
+            background.push(tokio::spawn(prove(links, Arc::clone(&bus), clock)).abort_handle());
+        }
         if !is_whole {
             let link = WantsLink::new(&config.bus, &streams).context("bus.url")?;
             let host = format!("{:016x}", entropy.rng("host").random::<u64>());

@@ -142,10 +142,11 @@ impl Cache {
                 None
             }
             Message::Proof(proof) => {
-                // From a clock far ahead it proves nothing, but that books have to be proved.
+                // From a clock far ahead it proves nothing. The last one counts, also if it says
+                // less: a publisher that takes over may know less than the one before.
                 let is_usable = proof.as_of <= now + AHEAD_MAX;
-                let as_of = if is_usable { proof.as_of.min(now).as_nanos() } else { 1 };
-                self.proved.fetch_max(as_of, Ordering::Relaxed);
+                let as_of = if is_usable { proof.as_of.min(now) } else { Timestamp::EPOCH };
+                self.proved.store(as_of.as_nanos(), Ordering::Relaxed);
                 None
             }
         }
