@@ -25,7 +25,9 @@ pub enum Kind {
 pub struct Settings {
     /// `embedded` or `redis`.
     pub kind: Kind,
-    /// Where Redis is: `redis://[user@]host[:port][/db]`, or `rediss://` for TLS.
+    /// Where Redis is: `redis://[user@]host[:port][/db]`, or `rediss://` for TLS. Where sentinels
+    /// know which server is the master: `redis-sentinel://[user@]host[:port],…[/db]#name`, or
+    /// `rediss-sentinel://`.
     pub url: String,
     /// The password for Redis, where the URL has none. Comes from the environment, never from
     /// the file.

@@ -161,11 +161,15 @@ pub(super) async fn redis(config: &Config) -> Verdict {
 }
 
 fn fit(found: &Examined, role: Role) -> Verdict {
-    let Examined { version, is_published, dangers } = found;
+    let Examined { version, master, is_published, dangers } = found;
     if !dangers.is_empty() {
         let advice = "redis-cli config set, and the file that it is started with";
         return Err(Wrong::new(dangers.join("; "), advice));
     }
+    let version = match master {
+        Some(master) => format!("{version}, master {master}"),
+        None => version.clone(),
+    };
     match (role, is_published) {
         (Role::Agents, false) => Err(Wrong::new(
             format!("version {version}; nobody publishes"),
@@ -250,12 +254,18 @@ mod tests {
 
     #[test]
     fn a_redis_that_nobody_publishes_over_is_wrong_for_a_host_that_listens() {
-        let mut found =
-            Examined { version: "7.2.4".into(), is_published: false, dangers: Vec::new() };
-        assert!(fit(&found, Role::Ingest).is_ok());
+        let mut found = Examined {
+            version: "7.2.4".into(),
+            master: None,
+            is_published: false,
+            dangers: vec![],
+        };
+        assert_eq!(fit(&found, Role::Ingest).unwrap(), "version 7.2.4; nobody publishes yet");
         assert!(fit(&found, Role::Agents).unwrap_err().found.contains("nobody publishes"));
         found.is_published = true;
-        assert!(fit(&found, Role::Agents).is_ok());
+        found.master = Some("10.0.0.2:6379".to_owned());
+        let words = fit(&found, Role::Agents).unwrap();
+        assert_eq!(words, "version 7.2.4, master 10.0.0.2:6379; a host publishes");
         assert!(fit(&found, Role::All).unwrap().contains("would take over"));
         found.dangers.push("maxmemory-policy is allkeys-lru".to_owned());
         assert!(fit(&found, Role::Agents).is_err());

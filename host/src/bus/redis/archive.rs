@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::address::{Address, AddressError};
-use super::connect::{Commands, ConnectError};
+use super::connect::{Commands, ConnectError, explained};
 use crate::bus::Settings;
 use crate::streams::{Stream, Streams};
 
@@ -107,7 +107,7 @@ impl Drop for Archive {
 enum SessionError {
     #[error("{0}")]
     Connect(#[from] ConnectError),
-    #[error("{0}")]
+    #[error("{}", explained(.0))]
     Redis(#[from] RedisError),
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::RedisError;
 
 use super::address::{Address, AddressError};
-use super::connect::{Commands, ConnectError};
+use super::connect::{Commands, ConnectError, explained};
 use super::keys::publisher;
 use crate::bus::Settings;
 
@@ -24,6 +24,8 @@ const BUFFER_BYTES_MIN: u64 = 8 << 20;
 pub struct Examined {
     /// Its version, as it says.
     pub version: String,
+    /// Where the master is that the sentinels name now; none without sentinels.
+    pub master: Option<String>,
     /// Whether a host publishes over it now.
     pub is_published: bool,
     /// Settings that endanger the bus, each with what to do.
@@ -51,7 +53,9 @@ pub async fn examine(settings: &Settings) -> Result<Examined, ExamineError> {
     let unusable = |error: String| ExamineError::Unusable(address.clone(), error);
     let commands = Commands::connect(&address, timeout);
     let commands = commands.await.map_err(|error: ConnectError| unusable(error.to_string()))?;
-    ask(&commands).await.map_err(|error| unusable(error.to_string()))
+    let mut found = ask(&commands).await.map_err(|error| unusable(explained(&error)))?;
+    found.master = address.is_behind_sentinels().then(|| commands.node().to_string());
+    Ok(found)
 }
 
 async fn ask(commands: &Commands) -> Result<Examined, RedisError> {
@@ -69,7 +73,8 @@ async fn ask(commands: &Commands) -> Result<Examined, RedisError> {
     let eviction = eviction(&memory);
     let buffer = limits.as_deref().and_then(buffer);
     Ok(Examined {
-        version: field(&server, "redis_version").unwrap_or("unknown").to_owned(),
+        version: version(&server),
+        master: None,
         is_published: publisher(&mut connection).await?.is_some(),
         dangers: too_old(&server).into_iter().chain(eviction).chain(buffer).collect(),
     })
@@ -78,6 +83,14 @@ async fn ask(commands: &Commands) -> Result<Examined, RedisError> {
 /// A field of what `INFO` answers.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// Its version. Valkey also says of which Redis it does what that did.
+fn version(server: &str) -> String {
+    match field(server, "valkey_version") {
+        Some(version) => format!("{version} (Valkey)"),
+        None => field(server, "redis_version").unwrap_or("unknown").to_owned(),
+    }
 }
 
 /// That Redis cannot do what the publisher asks: `SET … GET`.
@@ -142,6 +155,9 @@ mod tests {
             assert_eq!(too_old(&server).is_some(), is_old, "{version}");
         }
         assert_eq!(too_old(""), None);
+        let valkey = "# Server\r\nredis_version:7.2.4\r\nvalkey_version:8.0.1\r\n";
+        assert_eq!((version(valkey).as_str(), too_old(valkey)), ("8.0.1 (Valkey)", None));
+        assert_eq!(version("redis_version:6.2.0\r\n"), "6.2.0");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod inflow;
 mod keys;
 mod publisher;
 mod queue;
+mod sentinel;
 mod sequence;
 mod subscriber;
 #[cfg(test)]

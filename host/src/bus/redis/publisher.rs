@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::address::{Address, AddressError};
-use super::connect::{Commands, ConnectError};
+use super::connect::{Commands, ConnectError, explained};
 use super::envelope::{Place, Seqs, encode};
 use super::keys::{self, PublisherKey, Subject};
 use super::queue::{Item, Queue};
@@ -144,7 +144,7 @@ impl Drop for Publisher {
 enum SessionError {
     #[error("{0}")]
     Connect(#[from] ConnectError),
-    #[error("{0}")]
+    #[error("{}", explained(.0))]
     Redis(#[from] RedisError),
     #[error("{0}")]
     Encode(#[from] serde_json::Error),
@@ -207,7 +207,7 @@ async fn session(
         (taken, *epoch) = (0, latest + 1);
     }
     shared.queue.connected();
-    tracing::info!(redis = %shared.address, epoch, "publishing");
+    tracing::info!(redis = %shared.address, at = %commands.node(), epoch, "publishing");
     let writer = Writer {
         shared,
         epoch: *epoch,

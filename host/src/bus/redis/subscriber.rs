@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::address::{Address, AddressError};
-use super::connect::{Commands, ConnectError, Messages};
+use super::connect::{Commands, ConnectError, Messages, explained};
 use super::envelope::{Channel, decode};
 use super::inflow::{Inflow, Need};
 use super::keys::{Loaded, load};
@@ -121,7 +121,7 @@ impl Drop for Subscriber {
 enum SessionError {
     #[error("{0}")]
     Connect(#[from] ConnectError),
-    #[error("{0}")]
+    #[error("{}", explained(.0))]
     Redis(#[from] RedisError),
     #[error("the connection was closed")]
     Closed,
@@ -158,7 +158,7 @@ async fn session(
     let timeout = Duration::from_millis(shared.settings.timeout_ms);
     let commands = Commands::connect(&shared.address, timeout).await?;
     let names = Channel::ALL.map(Channel::name);
-    let messages = Messages::subscribe(&shared.address, &names, timeout).await?;
+    let messages = Messages::subscribe(&shared.address, &commands, &names, timeout).await?;
     inflow.restart();
     let session = Session {
         shared,

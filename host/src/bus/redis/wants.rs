@@ -17,7 +17,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
 
 use super::address::{Address, AddressError};
-use super::connect::{Commands, ConnectError};
+use super::connect::{Commands, ConnectError, explained};
 use crate::bus::Settings;
 use crate::feeds::{Wanted, Wants};
 use crate::model::Subscription;
@@ -47,7 +47,7 @@ pub struct WantsLink {
 enum LinkError {
     #[error("{0}")]
     Connect(#[from] ConnectError),
-    #[error("{0}")]
+    #[error("{}", explained(.0))]
     Redis(#[from] RedisError),
 }
 
