@@ -20,8 +20,9 @@
 //! [`units`] and [`model`] are the vocabulary and know nobody. [`desk`] knows only them. [`streams`]
 //! keeps the life of every upstream, for [`feeds`], [`bus`] and [`kalshi`], which do the talking.
 //! [`cache`], [`agents`] and [`journal`] each do one thing. [`config`], [`ops`] and [`cli`] are for
-//! people. [`recording`] keeps what the WebSocket brings, and reads it. [`app`] knows all and puts them together. Clock, randomness, sockets
-//! and threads come from `hotpit_rt` alone.
+//! people. [`recording`] keeps what the WebSocket brings, and reads it. [`traces`] tells a collector
+//! where the time of each order went. [`app`] knows all and puts them together. Clock, randomness,
+//! sockets and threads come from `hotpit_rt` alone.
 
 pub mod agents;
 pub mod app;
@@ -37,5 +38,6 @@ pub mod model;
 pub mod ops;
 pub mod recording;
 pub mod streams;
+pub mod traces;
 
 pub use hotpit_units as units;

@@ -31,6 +31,21 @@ if [ -n "${REDIS_URL:-}" ]; then
     export HOTPIT_BUS_KIND="${HOTPIT_BUS_KIND:-redis}"
     export HOTPIT_BUS_URL="${HOTPIT_BUS_URL:-$REDIS_URL}"
 fi
+# Traces go to the platform's collector unless another is named; to none if the variable is empty.
+case "${AGENTUITY_OTLP_URL:-}" in
+    https://* | http://127.0.0.1:*)
+        if [ -z "${HOTPIT_TRACES_ENDPOINT+set}" ]; then
+            export HOTPIT_TRACES_ENDPOINT="$AGENTUITY_OTLP_URL"
+            token="${AGENTUITY_OTLP_BEARER_TOKEN:-${AGENTUITY_SDK_KEY:-}}"
+            if [ -n "$token" ] && [ -z "${HOTPIT_TRACES_HEADERS:-}${HOTPIT_TRACES_HEADERS_FILE:-}" ]; then
+                export HOTPIT_TRACES_HEADERS="authorization=Bearer%20$token"
+            fi
+            ids="@agentuity/orgId=${AGENTUITY_CLOUD_ORG_ID:-},@agentuity/projectId=${AGENTUITY_CLOUD_PROJECT_ID:-}"
+            ids="$ids,@agentuity/deploymentId=${AGENTUITY_CLOUD_DEPLOYMENT_ID:-}"
+            export HOTPIT_TRACES_RESOURCE="${HOTPIT_TRACES_RESOURCE:-$ids}"
+        fi
+        ;;
+esac
 
 # A signal that only the shell above us gets must not leave the host behind.
 [ $# -gt 0 ] || set -- run --parent "$PPID"

@@ -33,7 +33,7 @@ use super::run_queue::{RunQueue, Turn, Work, on_slow};
 use super::stats::{Stats, add};
 use super::timers::Timers;
 use crate::cache::Cache;
-use crate::desk::{DeskSender, ToDesk};
+use crate::desk::{CallTimes, DeskSender, ToDesk};
 use crate::model::{Action, AgentId};
 
 /// How long an agent whose actions the desk did not take waits before the next try.
@@ -155,8 +155,7 @@ struct AgentCell {
 /// Actions that the desk did not take yet.
 struct Outgoing {
     actions: Vec<Action>,
-    tick: Option<Timestamp>,
-    since: Timestamp,
+    call: CallTimes,
 }
 
 impl Workers {
@@ -357,7 +356,7 @@ impl Workers {
         cell.stats.heard(events.len(), now);
         cell.stats.called(done.since(now));
         events.clear();
-        cell.commit(actions, tick, now, around)?;
+        cell.commit(actions, CallTimes { tick, began: now, ended: done }, around)?;
         if cell.outgoing.is_none() {
             cell.mailbox.finish();
         }
@@ -378,8 +377,7 @@ impl AgentCell {
     fn commit(
         &mut self,
         mut actions: Vec<Action>,
-        tick: Option<Timestamp>,
-        now: Timestamp,
+        call: CallTimes,
         around: &Surroundings,
     ) -> Result<(), Fault> {
         self.stats.acted(actions.len());
@@ -387,7 +385,7 @@ impl AgentCell {
             let Action::WakeAt(at) = action else { return true };
             if self.mailbox.add_timer(*at) {
                 // Not before a later batch: an agent that asks for now is not run in a circle.
-                let at = (*at).max(now + Duration::from_millis(1));
+                let at = (*at).max(call.began + Duration::from_millis(1));
                 around.timers.add(at, &self.mailbox);
             }
             false
@@ -395,7 +393,7 @@ impl AgentCell {
         if actions.is_empty() {
             return Ok(());
         }
-        self.send(Outgoing { actions, tick, since: now }, now, around)
+        self.send(Outgoing { actions, call }, call.began, around)
     }
 
     fn send(
@@ -404,15 +402,16 @@ impl AgentCell {
         now: Timestamp,
         around: &Surroundings,
     ) -> Result<(), Fault> {
-        let Outgoing { actions, tick, since } = outgoing;
+        let Outgoing { actions, call } = outgoing;
+        let waited = now.since(call.began);
         let (agent, receipt) = (self.agent.clone(), self.mailbox.receipt());
-        match around.desk.try_send(ToDesk::Actions { agent, actions, tick, receipt }) {
+        match around.desk.try_send(ToDesk::Actions { agent, actions, call, receipt }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(ToDesk::Actions { actions, .. }))
-                if now.since(since) < around.desk_wait =>
+                if waited < around.desk_wait =>
             {
                 add(&self.stats.desk_waits, 1);
-                self.outgoing = Some(Outgoing { actions, tick, since });
+                self.outgoing = Some(Outgoing { actions, call });
                 around.timers.add(now + DESK_RETRY, &self.mailbox);
                 Ok(())
             }
@@ -422,7 +421,7 @@ impl AgentCell {
                     _ => 0,
                 };
                 Err(Fault::DeskStalled {
-                    waited_ms: u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX),
+                    waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
                     dropped: u64::try_from(dropped).unwrap_or(u64::MAX),
                 })
             }

@@ -8,6 +8,7 @@ use crate::feeds::espn::LeagueStatus;
 use crate::feeds::kalshi::FeedStats;
 use crate::model::League;
 use crate::ops::{BooksLine, Counter, LeagueLine};
+use crate::traces::Counts;
 use crate::units::Timestamp;
 
 /// How fresh the books are.
@@ -63,6 +64,15 @@ pub(super) fn counters(cache: &Cache, feed: &FeedStats, bus: &Bus) -> Vec<Counte
 /// Messages that were not used, for a reason.
 pub(super) fn dropped(reason: &str, value: u64) -> Counter {
     count("hotpit_messages_dropped_total", "Messages that were not used.", reason, value)
+}
+
+/// What became of the spans of traces.
+pub(super) fn spans(counts: &Counts) -> Vec<Counter> {
+    let (name, help) = ("hotpit_spans_exported_total", "Spans that the collector took.");
+    let exported = Counter { labels: vec![], ..count(name, help, "", counts.exported()) };
+    let (name, help) = ("hotpit_spans_dropped_total", "Spans, or what they are made of, dropped.");
+    let dropped = counts.dropped().map(|(reason, value)| count(name, help, reason, value));
+    std::iter::once(exported).chain(dropped).collect()
 }
 
 fn count(name: &str, help: &str, reason: &str, value: u64) -> Counter {

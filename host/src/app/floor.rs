@@ -8,10 +8,11 @@ use crate::agents::Router;
 use crate::bus::{Message, Sink};
 use crate::cache::Cache;
 use crate::desk::MarketView;
-use crate::desk::{Notify, Views};
+use crate::desk::{Notify, Step, Views};
 use crate::feeds::Wanted;
 use crate::feeds::kalshi::Links;
 use crate::model::{Account, AgentId, GameStatus, MarketId, Notice, Subscription};
+use crate::traces::Tracer;
 use crate::units::Timestamp;
 
 /// Cache and agents, as the bus and the desk see them.
@@ -24,6 +25,8 @@ pub(super) struct Floor {
     /// Redis, with their proof.
     pub(super) links: Option<Arc<Links>>,
     pub(super) events: Arc<AtomicU64>,
+    /// Where traces of orders are made, if they are.
+    pub(super) tracer: Option<Tracer>,
 }
 
 impl Floor {
@@ -82,5 +85,11 @@ impl Notify for Floor {
     fn interests(&self, tickers: &BTreeSet<Arc<str>>) {
         let markets = tickers.iter().cloned().map(Subscription::Market).collect();
         self.wanted.update(|wants| wants.desk = markets);
+    }
+
+    fn carried_out(&self, step: &Step<'_>) {
+        if let Some(tracer) = &self.tracer {
+            tracer.carried_out(step);
+        }
     }
 }

@@ -56,7 +56,7 @@ use crate::agents::{Agents, Resources};
 use crate::bus::redis::{Archive, WantsLink};
 use crate::bus::{Bus, BusState, Kind, Way};
 use crate::cache::Cache;
-use crate::config::{self, Config, Credentials, CredentialsError};
+use crate::config::{Config, Credentials, CredentialsError};
 use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Report, ToDesk};
 use crate::feeds::Wanted;
 use crate::feeds::kalshi::Links;
@@ -66,6 +66,7 @@ use crate::kalshi::{Client, HttpTransport};
 use crate::ops::live::{self, Screen};
 use crate::ops::{Bound, Role, Server, Source, Status};
 use crate::streams::Streams;
+use crate::traces::{Origin, Tracer, Traces};
 
 /// How long the watch may take to cancel the orders of a desk that did not end in order.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(45);
@@ -83,7 +84,7 @@ pub struct RunOptions {
 /// # Errors
 /// When the host cannot start, or cannot end in order.
 pub async fn run(mut config: Config, options: RunOptions) -> anyhow::Result<Status> {
-    config.bus.password = config::redis_password()?.map(|secret| secret.expose().to_owned());
+    config.read_secrets()?;
     let credentials = match Credentials::from_env() {
         Ok(credentials) => Some(credentials),
         Err(CredentialsError::Missing(missing)) if missing.len() == 2 => None,
@@ -126,6 +127,7 @@ pub struct Host {
     background: Vec<AbortHandle>,
     bus: Arc<Bus>,
     archive: Option<Archive>,
+    traces: Option<Traces>,
     upkeep: Upkeep,
     server: Server,
 }
@@ -163,6 +165,7 @@ impl Host {
             clock,
         };
         let agents = Agents::start(config.agent_settings(), resources)?;
+        let (traces, tracer) = traces(&config, &streams)?.unzip();
         let links = Arc::new(Links::default());
         let floor = Floor {
             cache: Arc::clone(&cache),
@@ -170,6 +173,7 @@ impl Host {
             wanted: wanted.clone(),
             links: (config.bus.kind == Kind::Embedded).then(|| Arc::clone(&links)),
             events: Arc::new(AtomicU64::new(0)),
+            tracer,
         };
         let sink = Arc::new(floor.clone());
         let way = if config.role == Role::All { Way::Both } else { Way::Subscribe };
@@ -245,6 +249,7 @@ impl Host {
             streams,
             bus: Arc::clone(&bus),
             archive: archive.as_ref().map(Archive::dropped),
+            traces: traces.as_ref().map(Traces::counts),
             recording: tape.progress(),
             leagues: intake.leagues.clone(),
             role: config.role,
@@ -261,6 +266,7 @@ impl Host {
             background,
             bus,
             archive,
+            traces,
             upkeep,
             server,
         })
@@ -300,6 +306,9 @@ impl Host {
         if let Some(mut archive) = self.archive {
             archive.close().await;
         }
+        if let Some(mut traces) = self.traces {
+            traces.close().await;
+        }
         self.server.stop().await;
         let upkeep = self.upkeep;
         if tokio::task::spawn_blocking(move || upkeep.stop()).await.is_err() {
@@ -322,6 +331,15 @@ fn archive(
     }
     let (archive, sender) = Archive::start(&config.bus, streams, clock).context("bus.url")?;
     Ok((Some(archive), Box::new(Archived { journal: store, archive: sender })))
+}
+
+/// The traces, where there is a collector for them.
+fn traces(config: &Config, streams: &Streams) -> anyhow::Result<Option<(Traces, Tracer)>> {
+    if !config.traces.is_on() {
+        return Ok(None);
+    }
+    let origin = Origin { venue: config.venue.to_string(), role: config.role.to_string() };
+    Ok(Some(Traces::start(&config.traces, &origin, streams)?))
 }
 
 /// Watches the desk from a thread of its own; tells when it has stalled and its orders are canceled.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hotpit_rt::Clock;
 use tokio::sync::{oneshot, watch};
 
-use super::counters::{books, counters, dropped, league_line};
+use super::counters::{books, counters, dropped, league_line, spans};
 use crate::agents::{AgentState, AgentStatus, Budget};
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -19,6 +19,7 @@ use crate::model::{AgentId, League};
 use crate::ops::{AgentLine, AgentPhase, Counter, Role, Source, Status};
 use crate::recording::Progress;
 use crate::streams::Streams;
+use crate::traces::Counts;
 use crate::units::{Dollars, Timestamp};
 
 /// Reads every part of the host when asked.
@@ -37,6 +38,8 @@ pub(super) struct HostSource {
     pub(super) bus: Arc<Bus>,
     /// What the archive had no room for, if there is one.
     pub(super) archive: Option<Arc<AtomicU64>>,
+    /// What the traces count, if there are any.
+    pub(super) traces: Option<Arc<Counts>>,
     /// How the recording of the run is getting on, if there is one.
     pub(super) recording: Option<watch::Receiver<Progress>>,
     /// How the scoreboards are read.
@@ -92,6 +95,7 @@ impl HostSource {
         let mut counters = counters(&self.cache, &self.feed, &self.bus);
         counters.push(dropped("recorder_behind", unrecorded));
         counters.push(dropped("archive_behind", unarchived));
+        counters.extend(self.traces.iter().flat_map(|counts| spans(counts)));
         counters
     }
 }

@@ -5,8 +5,8 @@
 //! the module that it configures, and the text of the default file ([`DEFAULT_FILE`]) documents
 //! every key. Everything that is wrong is said at once, with the line or the variable, and the key.
 //!
-//! Secrets never stand in the file: they come from the environment as [`Credentials`] and
-//! [`redis_password`], and show nothing of themselves in logs.
+//! Secrets never stand in the file: they come from the environment, as [`Credentials`] and with
+//! [`Config::read_secrets`], and show nothing of themselves in logs.
 
 mod credentials;
 mod environment;
@@ -27,7 +27,7 @@ use crate::ops::Role;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use logging::{LogFormat, LogSettings};
-pub use secrets::{Secret, SecretError, redis_password};
+pub use secrets::{Secret, SecretError};
 pub use venue::{Exchange, ExchangeError};
 
 /// The file that is read where none is named, if it exists.
@@ -66,6 +66,8 @@ pub struct Config {
     pub feeds: FeedSettings,
     /// The journal.
     pub journal: crate::journal::Settings,
+    /// Traces of orders.
+    pub traces: crate::traces::Settings,
     /// Whether runs are recorded.
     pub recording: crate::recording::RunSettings,
     /// The operator's port.
@@ -96,6 +98,7 @@ impl Default for Config {
             kalshi: crate::kalshi::Settings::default(),
             feeds: FeedSettings::default(),
             journal: crate::journal::Settings::default(),
+            traces: crate::traces::Settings::default(),
             recording: crate::recording::RunSettings::default(),
             ops: crate::ops::Settings::default(),
         }
@@ -167,6 +170,7 @@ impl Config {
         self.feeds.kalshi.validate(problems);
         self.feeds.espn.validate(problems);
         self.journal.validate(problems);
+        self.traces.validate(problems);
         self.recording.validate(problems);
         self.ops.validate(problems);
         if self.role != Role::All && self.bus.kind == Kind::Embedded {
@@ -175,6 +179,24 @@ impl Config {
                     .to_owned(),
             );
         }
+    }
+
+    /// Reads the secrets that belong to settings from the process's environment.
+    ///
+    /// # Errors
+    /// When their variables contradict each other, a file that one names cannot be read, or what
+    /// they hold is not in its form.
+    pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        let invalid = |problem: String| ConfigError::Invalid(vec![problem]);
+        let read = |source: secrets::Source| {
+            source.read(|name| std::env::var_os(name)).map_err(|error| invalid(error.to_string()))
+        };
+        self.bus.password = read(secrets::REDIS_PASSWORD)?.map(|secret| secret.expose().to_owned());
+        if let Some(secret) = read(secrets::TRACES_HEADERS)? {
+            let headers = crate::traces::Headers::parse(secret.expose());
+            self.traces.headers = headers.map_err(|error| invalid(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Takes another role than the file says, if there is one.

@@ -10,8 +10,11 @@ pub(super) const KEY_ID: Source = Source { variable: "KALSHI_KEY_ID", file: "KAL
 pub(super) const PRIVATE_KEY: Source =
     Source { variable: "KALSHI_PRIVATE_KEY", file: "KALSHI_PRIVATE_KEY_FILE" };
 /// The variable with the password of Redis, where its address has none.
-const REDIS_PASSWORD: Source =
+pub(super) const REDIS_PASSWORD: Source =
     Source { variable: "HOTPIT_REDIS_PASSWORD", file: "HOTPIT_REDIS_PASSWORD_FILE" };
+/// The variable with the headers of requests to the collector of traces.
+pub(super) const TRACES_HEADERS: Source =
+    Source { variable: "HOTPIT_TRACES_HEADERS", file: "HOTPIT_TRACES_HEADERS_FILE" };
 
 /// A text that shows nothing of itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -97,17 +100,9 @@ impl Source {
     }
 }
 
-/// Reads the password of Redis from the process's environment.
-///
-/// # Errors
-/// When its variables contradict each other, or the file that one names cannot be read.
-pub fn redis_password() -> Result<Option<Secret>, SecretError> {
-    REDIS_PASSWORD.read(|name| std::env::var_os(name))
-}
-
 /// Whether a variable is one of a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    let all = [KEY_ID, PRIVATE_KEY, REDIS_PASSWORD];
+    let all = [KEY_ID, PRIVATE_KEY, REDIS_PASSWORD, TRACES_HEADERS];
     all.iter().any(|source| name == source.variable || name == source.file)
 }
 

@@ -7,6 +7,7 @@ use hotpit_rt::Clock;
 use hotpit_units::{Dollars, Quantity, Timestamp};
 use tracing::info;
 
+use super::names::TraceId;
 use super::venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };
@@ -54,6 +55,7 @@ impl<V> DryRun<V> {
 impl<V: Venue> Venue for DryRun<V> {
     async fn place(&self, request: PlaceRequest) -> PlaceOutcome {
         info!(
+            trace_id = TraceId::of(&request.client_order_id).map(display),
             client_order_id = %request.client_order_id,
             ticker = %request.ticker,
             side = %request.side,

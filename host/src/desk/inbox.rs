@@ -26,8 +26,8 @@ pub enum ToDesk {
         agent: AgentId,
         /// What it wants, in its order.
         actions: Vec<Action>,
-        /// When the newest quote of that batch was read off the wire; none: it had none.
-        tick: Option<Timestamp>,
+        /// When the agent was called.
+        call: CallTimes,
         /// Dropped when the desk has carried them out and told what became of them: only then is
         /// the agent given its next batch.
         receipt: Receipt,
@@ -77,6 +77,17 @@ pub enum ToDesk {
     Exchange(ExchangeState),
     /// An operator's command.
     Command(Command),
+}
+
+/// The call of an agent that actions follow from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallTimes {
+    /// When the newest quote that it was given was read off the wire; none: it was given none.
+    pub tick: Option<Timestamp>,
+    /// When it was called.
+    pub began: Timestamp,
+    /// When it had answered.
+    pub ended: Timestamp,
 }
 
 /// Who is told that the desk is done with a message.

@@ -13,7 +13,7 @@
 //!   - `sync`, `cash`, `settlement` and `reconcile`: the account as the exchange has it, compared and
 //!     repaired;
 //!   - `upkeep`: what is due; `losses`: who lost too much; `account`: what agents and people are told.
-//! - `names`: the client order ids of this host; `order_groups`: the breaker at the exchange.
+//! - `names`: the client order ids of this host, and the traces of its orders; `order_groups`: the breaker at the exchange.
 //! - `ledger`, `holding`, `exposure`, `groups`, `loss`, [`fees`]: the arithmetic of money.
 //! - [`record`]: what is written down before it acts.
 //! - [`shell`] runs a desk: inbox in, journal first, then the exchange and the agents;
@@ -77,12 +77,13 @@ mod writer;
 
 pub use dry_run::DryRun;
 pub use inbox::{
-    AgentLimits, Command, DeskSender, INBOX_CAPACITY, Leave, OnTrouble, Receipt, Taken, ToDesk,
+    AgentLimits, CallTimes, Command, DeskSender, INBOX_CAPACITY, Leave, OnTrouble, Receipt, Taken,
+    ToDesk,
 };
 pub use io::{ExchangeState, Heard, Input, Outputs, Request};
 pub use loss::Equity;
 pub use market_table::MarketView;
-pub use names::{is_our_form, run_nonce};
+pub use names::{TraceId, is_our_form, run_nonce};
 pub use orders::OrderKey;
 pub use record::{Journal, JournalError, Record, Recovered};
 pub use report::{OrderLine, PositionLine, ProfitLine, Report, ShardLine};
@@ -93,4 +94,4 @@ pub use state::Desk;
 pub use venue::{
     AccountSnapshot, CancelOutcome, CancelRequest, PlaceOutcome, PlaceRequest, ReadError, Venue,
 };
-pub use views::{Notify, Views};
+pub use views::{Notify, Step, Views};

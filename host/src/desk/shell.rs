@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::clock_watch::ClockWatch;
-use super::inbox::{Command, Receipt, ToDesk};
+use super::inbox::{CallTimes, Command, Receipt, ToDesk};
 use super::io::{Input, Outputs, Request};
 use super::orders::OrderKey;
 use super::record::Journal;
@@ -29,7 +29,7 @@ use super::settings::Timing;
 use super::state::Desk;
 use super::under_way::{Leaves, Read, UnderWay, WantedGroup};
 use super::venue::{PlaceOutcome, Venue};
-use super::views::{Notify, Views};
+use super::views::{Notify, Step, Views};
 use super::writer::{Writer, log};
 use crate::model::{Account, Action, AgentId, Durations, Notice};
 
@@ -57,9 +57,11 @@ struct Shell<V, W, N> {
     untold: Vec<(AgentId, Notice)>,
     /// Of the actions at hand: dropped when all that follows from them is told.
     receipt: Option<Receipt>,
-    /// When the quote was read that the actions at hand follow from.
-    tick: Option<Timestamp>,
-    /// The same of an order that leaves now.
+    /// The call that the actions at hand follow from.
+    call: Option<CallTimes>,
+    /// When they were taken in.
+    taken: Timestamp,
+    /// When the quote was read that an order follows from which leaves now.
     leaves_on: Option<Timestamp>,
     tick_to_order: Durations,
     interests: BTreeSet<Arc<str>>,
@@ -98,7 +100,8 @@ pub async fn run<V: Venue>(
         out: started,
         untold: Vec::new(),
         receipt: None,
-        tick: None,
+        call: None,
+        taken: Timestamp::EPOCH,
         leaves_on: None,
         tick_to_order: Durations::default(),
         interests: BTreeSet::new(),
@@ -146,12 +149,12 @@ pub async fn run<V: Venue>(
 impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn receive(&mut self, message: ToDesk) {
         match message {
-            ToDesk::Actions { agent, actions, tick, receipt } => {
+            ToDesk::Actions { agent, actions, call, receipt } => {
                 self.receipt = Some(receipt);
+                (self.call, self.taken) = (Some(call), self.clock.now());
                 self.look_at_named(&actions);
-                self.tick = tick;
                 self.step(Input::Actions { agent, actions });
-                self.tick = None;
+                self.call = None;
             }
             ToDesk::AgentUp { agent, limits, told } => {
                 self.step(Input::AgentUp { agent: agent.clone(), limits });
@@ -315,11 +318,10 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
             return Ok(());
         }
         let mut out = std::mem::take(&mut self.out);
-        let written = if out.records.is_empty() {
-            Ok(())
-        } else {
-            self.writer.append(&out.records, self.clock.now())
-        };
+        let decided = self.clock.now();
+        let written =
+            if out.records.is_empty() { Ok(()) } else { self.writer.append(&out.records, decided) };
+        let on_disk = self.clock.now();
         if let Err(reason) = &written {
             self.without_journal(reason, &mut out);
         }
@@ -328,6 +330,8 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
         }
         self.push_on();
         out.records.iter().for_each(log);
+        let (call, taken) = (self.call, self.taken);
+        self.notify.carried_out(&Step { call, taken, decided, on_disk, records: &out.records });
         self.untold.append(&mut out.notices);
         out.clear();
         // What ended at once has put out more; else this gives the memory back.
@@ -380,7 +384,7 @@ impl<V: Venue, W: Views, N: Notify> Shell<V, W, N> {
     fn start(&mut self, request: Request) {
         match request {
             Request::Place { order, approved } => match self.under_way.place(order, approved) {
-                Ok(Leaves::Now) => self.leaves_on = self.tick,
+                Ok(Leaves::Now) => self.leaves_on = self.call.and_then(|call| call.tick),
                 Ok(Leaves::Later) => {}
                 Err(order) => {
                     self.not_sent(order, "ORDER_QUEUE: too many orders wait to be sent");

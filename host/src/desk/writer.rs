@@ -8,9 +8,11 @@
 use std::time::Duration;
 
 use hotpit_units::Timestamp;
-use tracing::{error, info, warn};
+use tracing::field::display;
+use tracing::{debug, error, info, warn};
 
-use super::record::{Halted, Journal, JournalError, Record, RecoveredOrder};
+use super::names::TraceId;
+use super::record::{Decision, Halted, Intent, Journal, JournalError, Record, RecoveredOrder};
 use super::settings::retry_delay;
 use crate::model::ClientOrderId;
 
@@ -171,14 +173,49 @@ pub(super) fn log(record: &Record) {
         Record::Holding(changed) => {
             info!(ticker = %changed.ticker, cause = ?changed.cause, "holding changed");
         }
+        Record::Intent(_) | Record::Order(_) | Record::Fill(_) => log_order(record),
         Record::Started(_)
-        | Record::Intent(_)
-        | Record::Order(_)
-        | Record::Fill(_)
         | Record::Command(_)
         | Record::Equity(_)
         | Record::Group(_)
         | Record::Agent(_) => {}
+    }
+}
+
+/// Tells the log of an order, with its trace, by which its spans and all its lines are found.
+fn log_order(record: &Record) {
+    let trace = |name: Option<&ClientOrderId>| name.and_then(TraceId::of).map(display);
+    match record {
+        Record::Intent(intent) => {
+            let Intent { agent, order, side, price, quantity, .. } = intent;
+            let ticker = intent.ticker.as_deref().unwrap_or_default();
+            match &intent.decision {
+                Decision::Approved { client_order_id, .. } => debug!(
+                    trace_id = trace(Some(client_order_id)),
+                    %client_order_id, %agent, order = order.0, ticker, side = side.as_str(),
+                    %price, %quantity, "order approved"
+                ),
+                Decision::Denied { reason } => debug!(
+                    %agent, order = order.0, ticker, side = side.as_str(), %price, %quantity,
+                    reason, "order denied"
+                ),
+            }
+        }
+        Record::Order(event) => debug!(
+            trace_id = trace(event.client_order_id.as_ref()),
+            client_order_id = event.client_order_id.as_ref().map(display),
+            venue_order_id = event.venue_order_id.as_ref().map(display),
+            ticker = %event.ticker, event = %event.event, state = ?event.state,
+            filled = %event.filled, reason = event.reason, "order heard of"
+        ),
+        Record::Fill(fill) => debug!(
+            trace_id = trace(fill.client_order_id.as_ref()),
+            client_order_id = fill.client_order_id.as_ref().map(display),
+            venue_order_id = %fill.venue_order_id, fill_id = %fill.fill_id, ticker = %fill.ticker,
+            side = fill.side.as_str(), price = %fill.price, quantity = %fill.quantity,
+            fee = %fill.fee, "order filled"
+        ),
+        _ => {}
     }
 }
 

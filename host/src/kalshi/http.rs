@@ -11,6 +11,7 @@ use hotpit_units::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 
 use super::auth::SignedHeaders;
+use crate::streams::chain;
 
 /// The most bytes of an answer that are read: a page of 1,000 markets is about 3 MB.
 const BODY_BYTES_MAX: usize = 32 << 20;
@@ -221,18 +222,6 @@ fn classify(error: reqwest::Error) -> TransportError {
 
 fn no_answer(error: reqwest::Error) -> TransportError {
     TransportError::NoAnswer(chain(&error.without_url()))
-}
-
-/// An error with its causes: the outermost alone says little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 //! What never lives here: sockets, requests, and what a message means.
 
 mod calendar;
+mod http;
 mod life;
 mod stream;
 
@@ -30,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use calendar::{Calendar, Window, eastern};
 use hotpit_rt::{Clock, Entropy};
+pub(crate) use http::{chain, retry_after};
 pub use life::Policy;
 pub use stream::{BreakerPhase, ChannelReport, Stream, StreamPhase, StreamReport};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hotpit::bus::Message;
 use hotpit::cache::Cache;
 use hotpit::desk::{Limits, MarketView};
-use hotpit::desk::{Notify, Views};
+use hotpit::desk::{Notify, Step, Views};
 use hotpit::feeds::kalshi::Links;
 use hotpit::feeds::{Publish, Wanted};
 use hotpit::model::{Account, AgentId, MarketId, Notice, Subscription};
@@ -66,4 +66,6 @@ impl Notify for Floor {
         let markets = tickers.iter().cloned().map(Subscription::Market).collect();
         self.wanted.update(|wants| wants.desk = markets);
     }
+
+    fn carried_out(&self, _: &Step<'_>) {}
 }

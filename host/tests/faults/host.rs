@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use hotpit::desk::shell::run;
 use hotpit::desk::{
-    AgentLimits, Command, Desk, DeskSender, INBOX_CAPACITY, Limits, Outputs, Receipt, Report,
-    Settings, ToDesk, Venue, run_nonce,
+    AgentLimits, CallTimes, Command, Desk, DeskSender, INBOX_CAPACITY, Limits, Outputs, Receipt,
+    Report, Settings, ToDesk, Venue, run_nonce,
 };
 use hotpit::feeds::kalshi::wire::Channel;
 use hotpit::feeds::kalshi::{Feed, FeedStats};
@@ -166,7 +166,7 @@ impl Host {
 
     pub async fn act(&self, agent: &AgentId, actions: Vec<Action>) {
         let (agent, receipt) = (agent.clone(), Receipt::default());
-        self.tell(ToDesk::Actions { agent, actions, tick: None, receipt }).await;
+        self.tell(ToDesk::Actions { agent, actions, call: CallTimes::default(), receipt }).await;
     }
 
     pub async fn agent_up(&self, agent: &AgentId) {

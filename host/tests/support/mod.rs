@@ -24,6 +24,7 @@ use hotpit_units::{Dollars, Price, Quantity, Side};
 use serde_json::Value;
 
 pub mod books;
+pub mod collector;
 pub mod logs;
 pub mod program;
 pub mod redis;

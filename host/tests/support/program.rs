@@ -47,6 +47,11 @@ impl Floor {
     /// Starts `hotpit run` with the account. Its output is appended to `stdout` and `stderr` in
     /// the folder; at its end it leaves `report.json` there.
     pub fn spawn(&self) -> Program {
+        self.spawn_with(&[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn spawn_with(&self, variables: &[(&str, &str)]) -> Program {
         let folder = self.folder.path().to_path_buf();
         let file = |name: &str| -> File {
             fs::OpenOptions::new().create(true).append(true).open(folder.join(name)).unwrap()
@@ -56,6 +61,7 @@ impl Floor {
             .hotpit(&["run", "--report", report.to_str().unwrap()])
             .env("KALSHI_KEY_ID", &self.key.key_id)
             .env("KALSHI_PRIVATE_KEY_FILE", &self.key.private_key)
+            .envs(variables.iter().copied())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
             .spawn()

@@ -12,6 +12,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::deployment::{Deployment, Port, Started};
+use crate::support::collector::Collector;
 use crate::support::{Floor, LOOK, PATIENCE, Setup, guest_bytes};
 
 /// Who runs processes on Agentuity.
@@ -258,6 +259,10 @@ async fn a_deployment_lives_and_ends(is_shell: bool, is_users: bool) {
     deployment.variables_of(&floor);
     deployment.variable("AGENTUITY_DATA_DIR", data.to_str().unwrap());
     deployment.variable("PORT", "0");
+    let collector = Collector::start().await;
+    deployment.variable("AGENTUITY_OTLP_URL", &collector.endpoint);
+    deployment.variable("AGENTUITY_SDK_KEY", "sk-hunter2");
+    deployment.variable("AGENTUITY_CLOUD_PROJECT_ID", "proj_1");
 
     let launch: Value =
         serde_json::from_slice(&fs::read(app.join("launch.json")).unwrap()).unwrap();
@@ -287,6 +292,13 @@ async fn a_deployment_lives_and_ends(is_shell: bool, is_users: bool) {
     let told = asked.args(["start.sh", "agents"]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.contains("dropped"), "{told}\n{}", started.said());
+    floor.until_so("its traces come", async || !collector.got().spans.is_empty()).await;
+    {
+        let got = collector.got();
+        assert_eq!(got.authorizations[0].as_deref(), Some("Bearer sk-hunter2"));
+        let resource = &got.resources[0];
+        assert!(resource.contains("projectId") && resource.contains("proj_1"), "{resource}");
+    }
     if !is_users {
         assert!(data.join("hotpit").is_file(), "it runs from where it can be made runnable");
     }
@@ -302,8 +314,8 @@ async fn a_deployment_lives_and_ends(is_shell: bool, is_users: bool) {
 fn assert_quiet_about_the_key(floor: &Floor, started: &Started) {
     let (pem, said) = (fs::read_to_string(&floor.key.private_key).unwrap(), started.said());
     let secrets = pem.lines().filter(|line| !line.starts_with("-----"));
-    for secret in secrets {
-        assert!(!said.contains(secret), "the log has a part of the private key");
+    for secret in secrets.chain(["sk-hunter2"]) {
+        assert!(!said.contains(secret), "the log has a part of a secret");
     }
     assert!(said.contains("\"message\":\"ending: canceling what works\""), "{said}");
 }

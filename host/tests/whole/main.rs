@@ -22,4 +22,5 @@ mod roles;
 mod secrets;
 mod streams;
 mod subscriber;
+mod traces;
 mod trading;

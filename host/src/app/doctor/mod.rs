@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bus::Kind;
-use crate::config::{self, Config, ConfigError, DEFAULT_PATH};
+use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::ops::Role;
 use remote::Exchange;
 
@@ -74,7 +74,7 @@ pub async fn doctor(path: Option<&Path>) -> Vec<Finding> {
         Err(wrong) => return vec![Finding::new("configuration", Err(wrong))],
     };
     let exchange = Exchange::new(&config);
-    let (state, agents, key, clock, status, redis, espn) = tokio::join!(
+    let (state, agents, key, clock, status, redis, espn, traces) = tokio::join!(
         within(TIMEOUT, blocking(&config, local::state_folder)),
         within(AGENTS_TIMEOUT, blocking(&config, local::agents)),
         within(TIMEOUT, exchange.key()),
@@ -82,6 +82,7 @@ pub async fn doctor(path: Option<&Path>) -> Vec<Finding> {
         within(TIMEOUT, exchange.status()),
         within(TIMEOUT, remote::redis(&config)),
         within(TIMEOUT, remote::espn(&config)),
+        within(TIMEOUT, remote::traces(&config)),
     );
     let mut findings = vec![
         Finding::new("configuration", Ok(words(&config, path))),
@@ -100,6 +101,9 @@ pub async fn doctor(path: Option<&Path>) -> Vec<Finding> {
     }
     if config.role != Role::Agents {
         findings.push(Finding::new("espn", espn));
+    }
+    if config.role != Role::Ingest && config.traces.is_on() {
+        findings.push(Finding::new("traces", traces));
     }
     findings
 }
@@ -126,9 +130,7 @@ fn configured(path: Option<&Path>) -> Result<Config, Wrong> {
         ConfigError::Invalid(problems) => Wrong::new(problems.join("; "), advice),
         ConfigError::Unreadable { .. } => Wrong::new(error.to_string(), advice),
     })?;
-    let password = config::redis_password();
-    let password = password.map_err(|error| Wrong::new(error.to_string(), "correct it"))?;
-    config.bus.password = password.map(|secret| secret.expose().to_owned());
+    config.read_secrets().map_err(|error| Wrong::new(error.to_string(), "correct it"))?;
     Ok(config)
 }
 

@@ -16,6 +16,7 @@ use crate::kalshi::http::ahead_ms;
 use crate::kalshi::wire::account::ExchangeStatus;
 use crate::ops::Role;
 use crate::streams::{Calendar, Streams, Window};
+use crate::traces::probe;
 use crate::units::{Dollars, Timestamp};
 
 /// What to do where the exchange does not answer.
@@ -181,6 +182,17 @@ fn fit(found: &Examined, role: Role) -> Verdict {
             Ok(format!("version {version}; a host publishes, and this one would take over from it"))
         }
     }
+}
+
+/// Whether the collector takes spans.
+pub(super) async fn traces(config: &Config) -> Verdict {
+    if !config.traces.is_on() {
+        return Ok("off".to_owned());
+    }
+    let advice = "look at `traces.endpoint`, HOTPIT_TRACES_HEADERS and the collector; orders are \
+                  traded without it";
+    let url = probe(&config.traces).await.map_err(|error| Wrong::new(error, advice))?;
+    Ok(format!("{url} takes spans"))
 }
 
 /// Whether scoreboards can be read.

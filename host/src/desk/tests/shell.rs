@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::desk::record::RecoveredOrder;
 use crate::desk::shell::run;
+use crate::desk::{CallTimes, Notify, Step, Views};
 use crate::desk::{
     CancelOutcome, Command, DryRun, Journal, JournalError, ReadError, Receipt, Report, Timing,
     ToDesk, Venue,
 };
-use crate::desk::{Notify, Views};
 
 /// What happened, in order, as seen from outside of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,13 @@ impl Notify for Ears {
     fn interests(&self, tickers: &BTreeSet<Arc<str>>) {
         self.interests.borrow_mut().push(tickers.len());
     }
+
+    fn carried_out(&self, step: &Step<'_>) {
+        assert!(step.decided <= step.on_disk);
+        if let Some(call) = step.call.filter(|call| call.tick.is_some()) {
+            assert!(call.ended <= step.taken && step.taken <= step.decided);
+        }
+    }
 }
 
 /// What a test holds while the desk runs.
@@ -168,7 +175,8 @@ impl Hand {
     }
 
     async fn act_on(&self, tick: Option<Timestamp>, agent: AgentId, actions: Vec<Action>) {
-        self.send(ToDesk::Actions { agent, actions, tick, receipt: Receipt::default() }).await;
+        let call = CallTimes { tick, ..CallTimes::default() };
+        self.send(ToDesk::Actions { agent, actions, call, receipt: Receipt::default() }).await;
     }
 
     async fn place(&self, order: NewOrder) {
