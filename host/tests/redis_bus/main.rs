@@ -11,6 +11,7 @@ mod archive;
 mod publishers;
 #[path = "../support/redis.rs"]
 mod redis_server;
+mod rights;
 mod sentinel;
 
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,5 @@
 //! Decimal text to a scaled integer and back: the one parser behind every unit.
 
-use std::fmt;
-
 /// Why a text is not a number of the wanted unit.
 ///
 /// ```
@@ -68,18 +66,45 @@ pub(crate) fn parse(text: &str, places: u32) -> Result<i64, ParseDecimalError> {
     Ok(if negative { -value } else { value })
 }
 
-/// Writes `value / 10^places` with all its places, as Kalshi writes it.
-pub(crate) fn write(f: &mut fmt::Formatter<'_>, value: i64, places: u32) -> fmt::Result {
-    let scale = 10_u64.pow(places);
-    let magnitude = value.unsigned_abs();
-    let sign = if value < 0 { "-" } else { "" };
-    let text = format!(
-        "{sign}{}.{:0width$}",
-        magnitude / scale,
-        magnitude % scale,
-        width = places as usize
-    );
-    f.pad(&text)
+/// `value / 10^places` with all its places, as Kalshi writes it. On the stack: a message has several.
+pub(crate) struct Text {
+    bytes: [u8; Self::LEN_MAX],
+    from: usize,
+}
+
+impl Text {
+    /// A sign, 19 digits, or as many zeros as a small number needs, and a point.
+    const LEN_MAX: usize = 24;
+
+    /// The text of a number; `places` from 1 to 18.
+    pub(crate) fn of(value: i64, places: usize) -> Self {
+        let mut text = Self { bytes: [b'0'; Self::LEN_MAX], from: Self::LEN_MAX };
+        let mut rest = value.unsigned_abs();
+        let mut written = 0;
+        while rest > 0 || written <= places {
+            if written == places {
+                text.put(b'.');
+            }
+            // Less than ten.
+            text.put(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            written += 1;
+        }
+        if value < 0 {
+            text.put(b'-');
+        }
+        text
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.from -= 1;
+        self.bytes[self.from] = byte;
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // ASCII alone was put.
+        std::str::from_utf8(&self.bytes[self.from..]).unwrap_or_default()
+    }
 }
 
 /// Gives a unit its text form (`FromStr`, `Display`) and its serde form: a decimal string, and
@@ -99,7 +124,7 @@ macro_rules! decimal_unit {
 
         impl std::fmt::Display for $unit {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                $crate::decimal::write(f, i64::from(self.raw()), $places)
+                f.pad($crate::decimal::Text::of(i64::from(self.raw()), $places).as_str())
             }
         }
 
@@ -111,7 +136,8 @@ macro_rules! decimal_unit {
 
         impl serde::Serialize for $unit {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                let text = $crate::decimal::Text::of(i64::from(self.raw()), $places);
+                serializer.serialize_str(text.as_str())
             }
         }
 
@@ -153,3 +179,25 @@ macro_rules! decimal_unit {
 }
 
 pub(crate) use decimal_unit;
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn every_number_has_its_sign_and_all_its_places() {
+        for (value, places, expected) in [
+            (0, 4, "0.0000"),
+            (5, 4, "0.0005"),
+            (5_500, 4, "0.5500"),
+            (10_000, 4, "1.0000"),
+            (-7, 2, "-0.07"),
+            (123_456, 2, "1234.56"),
+            (i64::MAX, 6, "9223372036854.775807"),
+            (i64::MIN, 6, "-9223372036854.775808"),
+            (i64::MIN, 18, "-9.223372036854775808"),
+        ] {
+            assert_eq!(Text::of(value, places).as_str(), expected);
+        }
+    }
+}

@@ -45,6 +45,10 @@ const CLUSTER: &str = "it is a node of a Redis Cluster, which is not supported: 
                        no cluster (`cluster-enabled no`), behind Redis Sentinel if another is to \
                        stand in for it";
 
+/// What a user of Redis needs.
+const RIGHTS: &str =
+    "give its user +@pubsub +@read +@write +@connection ~hotpit:* &kalshi:* &espn:*";
+
 /// What Redis answers, in words that say what to do about it.
 pub(super) fn explained(error: &RedisError) -> String {
     use ServerErrorKind::{Ask, ClusterDown, CrossSlot, Moved};
@@ -53,6 +57,8 @@ pub(super) fn explained(error: &RedisError) -> String {
     // There, every database but the first is refused.
     if of_cluster.contains(&error.kind()) || words.contains("in cluster mode") {
         CLUSTER.to_owned()
+    } else if words.contains("NoPerm") {
+        format!("{words}: {RIGHTS}")
     } else {
         words
     }

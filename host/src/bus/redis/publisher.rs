@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
-use redis::{Pipeline, RedisError, RedisResult};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisError, RedisResult};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -32,6 +33,9 @@ const IN_FLIGHT_MAX: usize = 4;
 
 /// Keys in one pipeline; a key is about ten times a message.
 const KEYS_MAX: usize = 128;
+
+/// What stands before a message in its command.
+const PUBLISH_BYTES: usize = "PUBLISH".len() + "kalshi:lifecycle".len();
 
 /// How long `close` may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -206,11 +210,13 @@ async fn session(
         }
         (taken, *epoch) = (0, latest + 1);
     }
+    let can_be_quiet = can_be_quiet(&mut commands.handle()).await?;
     shared.queue.connected();
     tracing::info!(redis = %shared.address, at = %commands.node(), epoch, "publishing");
     let writer = Writer {
         shared,
         epoch: *epoch,
+        can_be_quiet,
         commands,
         in_flight: FuturesOrdered::new(),
         flush: Flush::default(),
@@ -220,6 +226,16 @@ async fn session(
     writer.run(stop).await
 }
 
+/// Whether Redis leaves answers out when it is told to; not all that speak its protocol do.
+async fn can_be_quiet(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
+    let told = Cmd::new().arg(&["CLIENT", "REPLY", "ON"]).exec_async(connection).await;
+    match told {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_connection_dropped() || error.is_io_error() => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
 /// What Redis answers to a pipeline: of the last of a flush, what stood in the publisher's key.
 type Answer = (RedisResult<Option<Vec<u8>>>, Sent);
 
@@ -227,6 +243,8 @@ type Answer = (RedisResult<Option<Vec<u8>>>, Sent);
 struct Writer<'a> {
     shared: &'a Shared,
     epoch: u64,
+    /// Whether messages can be sent without an answer to each.
+    can_be_quiet: bool,
     commands: Commands,
     /// The answers still to come, each with how many messages it is for.
     in_flight: FuturesOrdered<BoxFuture<'static, Answer>>,
@@ -242,6 +260,8 @@ struct Sent {
     messages: u64,
     /// Whether every key is written with it.
     ends_flush: bool,
+    /// Whether the messages are not answered one by one.
+    is_quiet: bool,
 }
 
 /// The writing of keys.
@@ -302,7 +322,10 @@ impl Writer<'_> {
     fn write_next(&mut self) -> Result<bool, SessionError> {
         let (pipeline, sent) = if self.flush.pending.is_some() {
             let pipeline = self.next_keys()?;
-            (pipeline, Sent { messages: 0, ends_flush: self.flush.pending.is_none() })
+            (
+                pipeline,
+                Sent { messages: 0, ends_flush: self.flush.pending.is_none(), is_quiet: false },
+            )
         } else {
             self.shared.queue.take(&mut self.batch, BATCH_MAX, self.shared.clock.now());
             if self.batch.is_empty() {
@@ -316,6 +339,9 @@ impl Writer<'_> {
                 let before: RedisResult<(Option<Vec<u8>>,)> =
                     pipeline.query_async(&mut connection).await;
                 before.map(|(before,)| before)
+            } else if sent.is_quiet {
+                // The one answer is that of the last command.
+                connection.send_packed_commands(&pipeline, 0, 1).await.map(|_| None)
             } else {
                 pipeline.exec_async(&mut connection).await.map(|()| None)
             };
@@ -336,16 +362,27 @@ impl Writer<'_> {
     }
 
     fn next_messages(&mut self) -> Result<(Pipeline, Sent), SessionError> {
-        let mut pipeline = Pipeline::with_capacity(self.batch.len());
+        let mut pipeline = Pipeline::with_capacity(self.batch.len() + 2);
+        // An answer costs both sides about as much as a message. What could be said of one is that we
+        // may not publish there, and heartbeats, which are answered, hear that a second later.
+        let is_quiet = self.can_be_quiet && self.batch.iter().all(|item| item.body.is_some());
+        if is_quiet {
+            pipeline.cmd("CLIENT").arg(&["REPLY", "OFF"]);
+        }
         let mut messages = 0;
         for Item { channel, seq, ts, body } in self.batch.drain(..) {
             let place = Place { epoch: self.epoch, seq };
             self.buffer.clear();
             encode(&mut self.buffer, place, ts, body.as_ref())?;
-            pipeline.cmd("PUBLISH").arg(channel.name()).arg(&self.buffer[..]).ignore();
+            let mut publish = Cmd::with_capacity(3, PUBLISH_BYTES + self.buffer.len());
+            publish.arg("PUBLISH").arg(channel.name()).arg(&self.buffer[..]);
+            pipeline.add_command(publish).ignore();
             messages += u64::from(body.is_some());
         }
-        Ok((pipeline, Sent { messages, ends_flush: false }))
+        if is_quiet {
+            pipeline.cmd("CLIENT").arg(&["REPLY", "ON"]);
+        }
+        Ok((pipeline, Sent { messages, ends_flush: false, is_quiet }))
     }
 
     /// The next keys of the flush that goes on; the last are followed by the publisher's own.

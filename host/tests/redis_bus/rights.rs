@@ -1,0 +1,76 @@
+//! What a publisher does with a user of Redis that may not do everything.
+
+use hotpit::bus::{BusState, Settings};
+use hotpit_units::Timestamp;
+
+use crate::redis_server::RedisServer;
+use crate::{connect, level, live, publisher, settings, snapshot, subscriber, until};
+
+/// The settings of a user with these rights, as ACL rules.
+async fn user(server: &RedisServer, rules: &str) -> Settings {
+    let mut connection = connect(server).await;
+    let mut command = redis::cmd("ACL");
+    command.arg("SETUSER").arg("hotpit").arg("reset").arg("on").arg(">hunter2");
+    for rule in rules.split(' ') {
+        command.arg(rule);
+    }
+    command.exec_async(&mut connection).await.unwrap();
+    let url = server.url().replacen("redis://", "redis://hotpit:hunter2@", 1);
+    Settings { url, ..settings(server) }
+}
+
+const ALL: &str = "~hotpit:* &kalshi:* &espn:* +@pubsub +@read +@write +@connection";
+
+#[tokio::test]
+async fn the_rights_that_the_page_names_are_enough() {
+    let server = RedisServer::start().await;
+    let page = include_str!("../../REDIS.md");
+    for rule in ALL.split(' ').filter(|rule| rule.starts_with('+')) {
+        assert!(page.contains(rule), "{rule}");
+    }
+    books_come_through(&user(&server, ALL).await).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_answers_every_message_is_published_to_as_well() {
+    let server = RedisServer::start().await;
+    books_come_through(&user(&server, &format!("{ALL} -client|reply")).await).await;
+}
+
+async fn books_come_through(settings: &Settings) {
+    let publisher = publisher(settings);
+    let (subscriber, listener) = subscriber(settings);
+    live(subscriber.state()).await;
+    for number in 1..=2_000 {
+        let ticker = format!("KX-{}", number % 7);
+        publisher.publish(snapshot(&ticker, &[level(40, number)], &[]), Timestamp::EPOCH);
+    }
+    publisher.publish(snapshot("KX-LAST", &[level(40, 5)], &[]), Timestamp::EPOCH);
+    until("the last book", || listener.book("KX-LAST").is_some()).await;
+    assert_eq!(subscriber.stats().gaps, 0);
+    assert_eq!(publisher.stats().dropped_down, 0);
+    until("all are counted", || publisher.stats().published >= 2_001).await;
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_or_taken_away_is_told() {
+    let server = RedisServer::start().await;
+    let settings = user(&server, ALL).await;
+    let publisher = publisher(&settings);
+    live(publisher.state()).await;
+    let without_games = "~hotpit:* &kalshi:* +@pubsub +@read +@write +@connection";
+    let mut connection = connect(&server).await;
+    let mut taken_away = redis::cmd("ACL");
+    taken_away.arg("SETUSER").arg("hotpit").arg("resetchannels").arg("&kalshi:*");
+    taken_away.exec_async(&mut connection).await.unwrap();
+    let is_told = |state: &BusState| match state {
+        BusState::Down { reason } => reason.contains("give its user +@pubsub"),
+        BusState::Starting | BusState::Live => false,
+    };
+    let state = publisher.state();
+    until("it is told what it may not", || is_told(&state.borrow())).await;
+
+    let beginner = crate::publisher(&user(&server, without_games).await);
+    let state = beginner.state();
+    until("one that starts is told", || is_told(&state.borrow())).await;
+}
