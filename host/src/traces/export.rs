@@ -50,14 +50,9 @@ enum ExportError {
         /// How long to wait, where it says so.
         retry_after: Option<Duration>,
     },
-    /// It will not take them.
-    #[error("refused with status {status}: {said}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// What it said.
-        said: String,
-    },
+    /// It will not take them. What it said is not repeated: it may have our headers in it.
+    #[error("refused with status {0}: look at traces.endpoint and HOTPIT_TRACES_HEADERS")]
+    Refused(u16),
 }
 
 /// Asks the collector to take no spans at all; where it is.
@@ -82,8 +77,9 @@ impl Collector {
     fn new(settings: &Settings) -> Result<Self, TracesError> {
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
-            // It would carry the headers to where they do not belong.
+            // Either would carry the headers to where they do not belong.
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
             .user_agent(concat!("hotpit/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| TracesError::Client(chain(&error)))?;
@@ -107,11 +103,7 @@ impl Collector {
                     header(RETRY_AFTER).and_then(|text| retry_after(text, header(DATE)));
                 Err(ExportError::Busy { status, retry_after })
             }
-            status => {
-                let said = beginning(response).await;
-                let said: String = String::from_utf8_lossy(&said).chars().take(200).collect();
-                Err(ExportError::Refused { status, said })
-            }
+            status => Err(ExportError::Refused(status)),
         }
     }
 }
@@ -237,7 +229,7 @@ impl Exporter {
             delay = delay.max(*wait).min(RETRY_AFTER_MAX);
         }
         tracing::warn!(collector = %self.collector.url, %error, ?delay, "traces are not taken");
-        if let ExportError::Refused { .. } = error {
+        if let ExportError::Refused(_) = error {
             add(&self.counts.refused, pending.spans);
         } else {
             self.pending = Some(pending);

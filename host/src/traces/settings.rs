@@ -28,7 +28,9 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TracesError {
     /// The endpoint is no address.
-    #[error("traces.endpoint: not an http or https address, such as \"http://127.0.0.1:4318\"")]
+    #[error(
+        "traces.endpoint: not the http or https address of a collector and nothing more, such as \"http://127.0.0.1:4318\""
+    )]
     Endpoint,
     /// A secret would be readable on its way.
     #[error(
@@ -70,6 +72,8 @@ impl Settings {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .filter(|url| url.query().is_none() && url.fragment().is_none())
+            // It is shown in logs: no place for a password.
+            .filter(|url| url.username().is_empty() && url.password().is_none())
             .ok_or(TracesError::Endpoint)?;
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let is_here = host == "localhost"
@@ -154,6 +158,7 @@ mod tests {
             ("otel.example.com", Err(TracesError::Endpoint)),
             ("grpc://otel.example.com", Err(TracesError::Endpoint)),
             ("https://otel.example.com?key=1", Err(TracesError::Endpoint)),
+            ("https://me:hunter2@otel.example.com", Err(TracesError::Endpoint)),
         ] {
             let url = settings(endpoint, "").url().map(|url| url.to_string());
             assert_eq!(url, expected.map(str::to_owned), "{endpoint}");
@@ -199,6 +204,6 @@ mod tests {
         settings.validate(&mut problems);
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert_eq!(problems[0], "traces.resource: entry 2 is not of the form key=value");
-        assert!(problems[1].starts_with("traces.endpoint: not an http"), "{problems:?}");
+        assert!(problems[1].starts_with("traces.endpoint: not the http"), "{problems:?}");
     }
 }

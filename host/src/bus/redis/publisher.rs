@@ -10,8 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisError, RedisResult};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -210,7 +209,7 @@ async fn session(
         }
         (taken, *epoch) = (0, latest + 1);
     }
-    let can_be_quiet = can_be_quiet(&mut commands.handle()).await?;
+    let can_be_quiet = can_be_quiet(shared, timeout).await?;
     shared.queue.connected();
     tracing::info!(redis = %shared.address, at = %commands.node(), epoch, "publishing");
     let writer = Writer {
@@ -226,13 +225,25 @@ async fn session(
     writer.run(stop).await
 }
 
-/// Whether Redis leaves answers out when it is told to; not all that speak its protocol do.
-async fn can_be_quiet(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
-    let told = Cmd::new().arg(&["CLIENT", "REPLY", "ON"]).exec_async(connection).await;
-    match told {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_connection_dropped() || error.is_io_error() => Err(error),
+/// Whether Redis leaves answers out when it is told to; not all that speak its protocol do. Asked
+/// over a connection of its own: where it does not, what it answers is not what is waited for.
+async fn can_be_quiet(shared: &Shared, timeout: Duration) -> Result<bool, SessionError> {
+    let commands = Commands::connect(&shared.address, timeout).await?;
+    let mut asked = Pipeline::with_capacity(2);
+    asked.cmd("CLIENT").arg(&["REPLY", "OFF"]).cmd("CLIENT").arg(&["REPLY", "ON"]);
+    match commands.handle().send_packed_commands(&asked, 0, 1).await.and_then(only_the_last) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_io_error() => Err(error.into()),
         Err(_) => Ok(false),
+    }
+}
+
+/// That of commands without an answer the last one is answered, and nothing before it: otherwise
+/// what is read from here on would be taken for the answers to others.
+fn only_the_last(answers: Vec<Value>) -> RedisResult<Option<Vec<u8>>> {
+    match answers.as_slice() {
+        [Value::Okay] => Ok(None),
+        _ => Err((ErrorKind::UnexpectedReturnType, "it answers although told not to").into()),
     }
 }
 
@@ -340,8 +351,7 @@ impl Writer<'_> {
                     pipeline.query_async(&mut connection).await;
                 before.map(|(before,)| before)
             } else if sent.is_quiet {
-                // The one answer is that of the last command.
-                connection.send_packed_commands(&pipeline, 0, 1).await.map(|_| None)
+                connection.send_packed_commands(&pipeline, 0, 1).await.and_then(only_the_last)
             } else {
                 pipeline.exec_async(&mut connection).await.map(|()| None)
             };
