@@ -31,17 +31,21 @@ if [ -n "${REDIS_URL:-}" ]; then
     export HOTPIT_BUS_KIND="${HOTPIT_BUS_KIND:-redis}"
     export HOTPIT_BUS_URL="${HOTPIT_BUS_URL:-$REDIS_URL}"
 fi
-# Traces go to the platform's collector unless another is named; to none if the variable is empty.
+# Traces go to the platform's collector unless a variable says where, if only that it is nowhere. What
+# the host could not use is left alone: it trades without.
+encoded() {
+    printf %s "$1" | tr -d '[:cntrl:]' | sed 's/%/%25/g; s/,/%2C/g'
+}
 case "${AGENTUITY_OTLP_URL:-}" in
+    *[?#@]*) ;;
     https://* | http://127.0.0.1:*)
-        if [ -z "${HOTPIT_TRACES_ENDPOINT+set}" ]; then
+        if [ -z "${HOTPIT_TRACES_ENDPOINT+set}${HOTPIT_TRACES_HEADERS:-}${HOTPIT_TRACES_HEADERS_FILE:-}" ]; then
             export HOTPIT_TRACES_ENDPOINT="$AGENTUITY_OTLP_URL"
-            token="${AGENTUITY_OTLP_BEARER_TOKEN:-${AGENTUITY_SDK_KEY:-}}"
-            if [ -n "$token" ] && [ -z "${HOTPIT_TRACES_HEADERS:-}${HOTPIT_TRACES_HEADERS_FILE:-}" ]; then
-                export HOTPIT_TRACES_HEADERS="authorization=Bearer%20$token"
-            fi
-            ids="@agentuity/orgId=${AGENTUITY_CLOUD_ORG_ID:-},@agentuity/projectId=${AGENTUITY_CLOUD_PROJECT_ID:-}"
-            ids="$ids,@agentuity/deploymentId=${AGENTUITY_CLOUD_DEPLOYMENT_ID:-}"
+            token=$(encoded "${AGENTUITY_OTLP_BEARER_TOKEN:-${AGENTUITY_SDK_KEY:-}}")
+            [ -z "$token" ] || export HOTPIT_TRACES_HEADERS="authorization=Bearer%20$token"
+            ids="@agentuity/orgId=$(encoded "${AGENTUITY_CLOUD_ORG_ID:-}")"
+            ids="$ids,@agentuity/projectId=$(encoded "${AGENTUITY_CLOUD_PROJECT_ID:-}")"
+            ids="$ids,@agentuity/deploymentId=$(encoded "${AGENTUITY_CLOUD_DEPLOYMENT_ID:-}")"
             export HOTPIT_TRACES_RESOURCE="${HOTPIT_TRACES_RESOURCE:-$ids}"
         fi
         ;;

@@ -57,7 +57,7 @@ use crate::bus::redis::{Archive, WantsLink};
 use crate::bus::{Bus, BusState, Kind, Way};
 use crate::cache::Cache;
 use crate::config::{Config, Credentials, CredentialsError};
-use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Report, ToDesk};
+use crate::desk::{DeskSender, INBOX_CAPACITY, Journal, Recovered, Report, ToDesk};
 use crate::feeds::Wanted;
 use crate::feeds::kalshi::Links;
 use crate::feeds::kalshi::wire::Channel;
@@ -165,7 +165,7 @@ impl Host {
             clock,
         };
         let agents = Agents::start(config.agent_settings(), resources)?;
-        let (traces, tracer) = traces(&config, &streams)?.unzip();
+        let (traces, tracer) = traces(&config, &recovered, &entropy)?.unzip();
         let links = Arc::new(Links::default());
         let floor = Floor {
             cache: Arc::clone(&cache),
@@ -334,12 +334,20 @@ fn archive(
 }
 
 /// The traces, where there is a collector for them.
-fn traces(config: &Config, streams: &Streams) -> anyhow::Result<Option<(Traces, Tracer)>> {
+fn traces(
+    config: &Config,
+    recovered: &Recovered,
+    entropy: &Entropy,
+) -> anyhow::Result<Option<(Traces, Tracer)>> {
     if !config.traces.is_on() {
         return Ok(None);
     }
-    let origin = Origin { venue: config.venue.to_string(), role: config.role.to_string() };
-    Ok(Some(Traces::start(&config.traces, &origin, streams)?))
+    let origin = Origin {
+        instance: format!("{:016x}", entropy.rng("traces instance").random::<u64>()),
+        venue: config.venue.to_string(),
+        role: config.role.to_string(),
+    };
+    Ok(Some(Traces::start(&config.traces, &origin, &recovered.orders, entropy)?))
 }
 
 /// Watches the desk from a thread of its own; tells when it has stalled and its orders are canceled.

@@ -44,8 +44,12 @@ impl LogSettings {
     /// # Errors
     /// When it is none.
     pub fn filter(level: &str) -> Result<EnvFilter, String> {
-        EnvFilter::builder().parse(level).map_err(|error| {
+        let filter = EnvFilter::builder().parse(level).map_err(|error| {
             format!("`{level}` is not a filter such as \"info,hotpit::desk=debug\": {error}")
-        })
+        })?;
+        // At more than this it shows whole requests, with the signature that opens the account.
+        let quiet =
+            "tungstenite::handshake::client=info".parse().map_err(|error| format!("{error}"))?;
+        Ok(filter.add_directive(quiet))
     }
 }

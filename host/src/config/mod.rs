@@ -195,6 +195,11 @@ impl Config {
         if let Some(secret) = read(secrets::TRACES_HEADERS)? {
             let headers = crate::traces::Headers::parse(secret.expose());
             self.traces.headers = headers.map_err(|error| invalid(error.to_string()))?;
+            let mut problems = Vec::new();
+            self.traces.validate(&mut problems);
+            if !problems.is_empty() {
+                return Err(ConfigError::Invalid(problems));
+            }
         }
         Ok(())
     }

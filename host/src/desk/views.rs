@@ -31,7 +31,7 @@ pub trait Notify {
     /// The markets in which there is a position or an order changed: the feeds are to follow them.
     fn interests(&self, tickers: &BTreeSet<Arc<str>>);
 
-    /// Tells what the desk has carried out: the requests that follow from it have left.
+    /// Tells what the desk has carried out: the requests that follow from it are on their way.
     fn carried_out(&self, step: &Step<'_>);
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hotpit_rt::{Backoff, Rng};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use super::orders::{Orders, text};
 use super::settings::{Headers, Settings, TracesError};
 use super::{Carried, Counts, Origin, add};
-use crate::streams::{Stream, chain, retry_after};
+use crate::streams::{chain, retry_after};
 
 /// How long spans gather before they are posted.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ const SPANS_MAX: usize = 16_384;
 const STEPS_AT_ONCE: usize = 256;
 /// How long the collector may take to answer: OpenTelemetry's own default.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest and the longest pause after a failure, unless the collector asks for another.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The longest that a collector may keep us away.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 /// The most bytes of an answer that are read.
@@ -139,7 +142,7 @@ struct Pending {
 pub(super) struct Exporter {
     collector: Collector,
     resource: Resource,
-    stream: Arc<Stream>,
+    backoff: Backoff,
     counts: Arc<Counts>,
     orders: Orders,
     spans: VecDeque<Span>,
@@ -150,15 +153,16 @@ impl Exporter {
     pub(super) fn new(
         settings: &Settings,
         origin: &Origin,
-        stream: Arc<Stream>,
+        orders: Orders,
+        rng: Rng,
         counts: Arc<Counts>,
     ) -> Result<Self, TracesError> {
         Ok(Self {
             collector: Collector::new(settings)?,
             resource: resource(settings, origin)?,
-            stream,
+            backoff: Backoff::new(BACKOFF.0, BACKOFF.1, rng),
             counts,
-            orders: Orders::default(),
+            orders,
             spans: VecDeque::new(),
             pending: None,
         })
@@ -177,7 +181,12 @@ impl Exporter {
                 biased;
                 _ = stop.changed() => break,
                 () = sleep_until(due), if self.has_spans() => {
-                    due = Instant::now() + self.export().await;
+                    let pause = match self.export().await {
+                        Ok(()) if self.spans.len() >= BATCH_MAX => Duration::ZERO,
+                        Ok(()) => EVERY,
+                        Err(pause) => pause,
+                    };
+                    due = Instant::now() + pause;
                 }
                 count = steps.recv_many(&mut carried, STEPS_AT_ONCE) => {
                     if count == 0 {
@@ -191,8 +200,12 @@ impl Exporter {
             carried.push(step);
             self.take(&mut carried);
         }
-        while self.has_spans() && self.export().await.is_zero() {}
-        self.stream.closed();
+        while self.has_spans() && self.export().await.is_ok() {}
+        let left = self.spans.len() + self.pending.map_or(0, |pending| pending.spans);
+        if left > 0 {
+            add(&self.counts.unsent, left);
+            tracing::warn!(left, "spans are left that the collector did not take");
+        }
     }
 
     fn has_spans(&self) -> bool {
@@ -210,31 +223,36 @@ impl Exporter {
         self.spans.extend(spans.into_iter().take(room));
     }
 
-    /// Posts the next spans. How long until the ones after them.
-    async fn export(&mut self) -> Duration {
-        let Some(pending) = self.pending.take().or_else(|| self.next()) else { return EVERY };
-        self.stream.connecting();
+    /// Posts the next spans.
+    ///
+    /// # Errors
+    /// How long the collector is to be left alone.
+    async fn export(&mut self) -> Result<(), Duration> {
+        let Some(pending) = self.pending.take().or_else(|| self.next()) else { return Ok(()) };
         let error = match self.collector.post(pending.body.clone()).await {
             Ok(rejected) => {
                 let rejected = rejected.min(pending.spans);
                 add(&self.counts.exported, pending.spans - rejected);
                 add(&self.counts.refused, rejected);
-                self.stream.succeeded();
-                return if self.spans.len() < BATCH_MAX { EVERY } else { Duration::ZERO };
+                if self.backoff.attempt() > 0 {
+                    tracing::info!(collector = %self.collector.url, "traces are taken again");
+                    self.backoff.reset();
+                }
+                return Ok(());
             }
             Err(error) => error,
         };
-        let mut delay = self.stream.lost(&error.to_string()).max(EVERY);
+        let mut pause = self.backoff.next_delay().max(EVERY);
         if let ExportError::Busy { retry_after: Some(wait), .. } = &error {
-            delay = delay.max(*wait).min(RETRY_AFTER_MAX);
+            pause = pause.max(*wait).min(RETRY_AFTER_MAX);
         }
-        tracing::warn!(collector = %self.collector.url, %error, ?delay, "traces are not taken");
+        tracing::warn!(collector = %self.collector.url, %error, ?pause, "traces are not taken");
         if let ExportError::Refused(_) = error {
             add(&self.counts.refused, pending.spans);
         } else {
             self.pending = Some(pending);
         }
-        delay
+        Err(pause)
     }
 
     /// Makes the next request.
@@ -266,6 +284,7 @@ fn resource(settings: &Settings, origin: &Origin) -> Result<Resource, TracesErro
     let own = [
         ("service.name", "hotpit"),
         ("service.version", env!("CARGO_PKG_VERSION")),
+        ("service.instance.id", &origin.instance),
         ("hotpit.venue", &origin.venue),
         ("hotpit.role", &origin.role),
     ];
@@ -303,7 +322,8 @@ mod tests {
             resource: "service.name=desk-1,team=a%20b".to_owned(),
             ..Settings::default()
         };
-        let origin = Origin { venue: "demo".to_owned(), role: "all".to_owned() };
+        let origin =
+            Origin { instance: "1".to_owned(), venue: "demo".to_owned(), role: "all".to_owned() };
         let attributes = resource(&settings, &origin).unwrap().attributes;
         let json = serde_json::to_string(&attributes).unwrap();
         assert_eq!(json.matches("service.name").count(), 1, "{json}");

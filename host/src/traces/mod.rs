@@ -7,7 +7,7 @@
 //!
 //! | span | from | to |
 //! | --- | --- | --- |
-//! | `order` | the quote was read off the wire | nothing more can happen to the order |
+//! | `order` | the quote was read off the wire | the order had ended, and its fills were booked |
 //! | `quote to agent` | the quote was read off the wire | the agent was called |
 //! | `agent` | the agent was called | it had answered |
 //! | `agent to desk` | it had answered | the desk took its actions in |
@@ -16,6 +16,9 @@
 //! | `send` | the records were on disk | the first word of the order from the exchange |
 //! | `cancel` | a cancel was sent | the order had ended |
 //! | `fill` | the exchange's time of the fill | the desk booked it |
+//!
+//! The `order` of a run before this one begins when it was decided, as the journal has no quote. What
+//! the end of a process left unsent is missing.
 //!
 //! What lives here: [`Tracer`], where the desk tells what it has carried out; `orders`, what becomes
 //! spans of it; `export`, how they reach the collector. Nothing here holds the desk up: what finds a
@@ -31,16 +34,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hotpit_rt::Entropy;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::desk::record::Decision;
+use crate::desk::record::{Decision, RecoveredOrder};
 use crate::desk::{CallTimes, Record, Step};
-use crate::streams::{Policy, Streams};
 use crate::units::Timestamp;
 
 use export::Exporter;
 pub use export::probe;
+use orders::Orders;
 pub use settings::{Headers, Settings, TracesError};
 
 /// How many steps of the desk wait to become spans.
@@ -52,6 +56,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What the host says of itself with every span.
 #[derive(Debug, Clone)]
 pub struct Origin {
+    /// Which run of which host it is.
+    pub instance: String,
     /// The exchange, as the configuration names it.
     pub venue: String,
     /// The role of the host.
@@ -81,7 +87,7 @@ impl Counts {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("steps_waiting", get(&self.steps_dropped)),
-            ("orders_open", get(&self.unfollowed)),
+            ("too_many_open_orders", get(&self.unfollowed)),
             ("collector_behind", get(&self.unsent)),
             ("collector_refused", get(&self.refused)),
         ]
@@ -136,18 +142,20 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Starts, on the current tokio runtime. The collector need not be there yet.
+    /// Starts, on the current tokio runtime, and goes on with orders of runs before. The collector
+    /// need not be there yet.
     ///
     /// # Errors
     /// When the settings cannot be used.
     pub fn start(
         settings: &Settings,
         origin: &Origin,
-        streams: &Streams,
+        recovered: &[RecoveredOrder],
+        entropy: &Entropy,
     ) -> Result<(Self, Tracer), TracesError> {
-        let stream = streams.open("traces", Policy::default());
         let counts = Arc::<Counts>::default();
-        let exporter = Exporter::new(settings, origin, stream, Arc::clone(&counts))?;
+        let (orders, rng) = (Orders::of(recovered), entropy.rng("traces backoff"));
+        let exporter = Exporter::new(settings, origin, orders, rng, Arc::clone(&counts))?;
         let (steps, waiting) = mpsc::channel(STEPS_MAX);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(exporter.run(waiting, stopped));

@@ -1,7 +1,6 @@
 //! [`Orders`]: what the desk has carried out becomes spans. Pure.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -12,9 +11,9 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use super::Carried;
 use crate::desk::TraceId;
-use crate::desk::record::{Decision, FillBooked, Intent, OrderEvent, Record};
+use crate::desk::record::{Decision, FillBooked, Intent, OrderEvent, Record, RecoveredOrder};
 use crate::model::{ClientOrderId, OrderState};
-use crate::units::Timestamp;
+use crate::units::{Quantity, Timestamp};
 
 /// Orders that are followed to their end at the same time, far more than may work.
 const OPEN_MAX: usize = 10_000;
@@ -22,7 +21,7 @@ const OPEN_MAX: usize = 10_000;
 /// The span of the whole order; all others are in it.
 const ROOT: &str = "order";
 
-/// Orders that have not ended, of this run.
+/// Orders that have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     open: HashMap<ClientOrderId, Open>,
@@ -30,23 +29,63 @@ pub(super) struct Orders {
     pub(super) unfollowed: usize,
 }
 
-/// An order that has not ended.
+/// An order that has not ended, or of whose fills some are not booked.
 #[derive(Debug)]
 struct Open {
     root: Span,
     /// When its request could leave, until something is heard of it.
     sent: Option<Timestamp>,
     cancel_sent: Option<Timestamp>,
+    booked: Quantity,
+    /// How much of it was filled, once it has ended.
+    filled: Option<Quantity>,
+}
+
+impl Open {
+    fn new(root: Span, sent: Option<Timestamp>, booked: Quantity) -> Self {
+        Self { root, sent, cancel_sent: None, booked, filled: None }
+    }
+
+    fn is_done(&self) -> bool {
+        self.filled.is_some_and(|filled| self.booked >= filled)
+    }
 }
 
 impl Orders {
+    /// Goes on with the orders of runs before.
+    pub(super) fn of(recovered: &[RecoveredOrder]) -> Self {
+        let mut orders = Self::default();
+        for RecoveredOrder { intent, state, filled, booked, .. } in recovered {
+            let Decision::Approved { client_order_id, .. } = &intent.decision else { continue };
+            let Some(trace) = TraceId::of(client_order_id) else { continue };
+            let mut root = span(trace, ROOT, "", intent.ts, intent.ts);
+            root.attributes = described(client_order_id, intent);
+            let mut open = Open::new(root, None, *booked);
+            open.filled = state.is_final().then_some(*filled);
+            orders.follow(client_order_id, open);
+        }
+        orders
+    }
+
+    /// Follows an order to its end; where there are too many, the one that began first no longer.
+    fn follow(&mut self, name: &ClientOrderId, open: Open) {
+        if self.open.len() >= OPEN_MAX {
+            let began = |(_, open): &(&ClientOrderId, &Open)| open.root.start_time_unix_nano;
+            if let Some(first) = self.open.iter().min_by_key(began).map(|(name, _)| name.clone()) {
+                self.open.remove(&first);
+                self.unfollowed += 1;
+            }
+        }
+        self.open.insert(name.clone(), open);
+    }
+
     /// Takes a step in; the spans that it ends follow those before.
     pub(super) fn take(&mut self, step: &Carried, spans: &mut Vec<Span>) {
         for record in &step.records {
             match record {
                 Record::Intent(intent) => self.placed(step, intent, spans),
                 Record::Order(event) => self.heard(event, spans),
-                Record::Fill(fill) => spans.extend(filled(fill)),
+                Record::Fill(fill) => self.filled(fill, spans),
                 _ => {}
             }
         }
@@ -68,14 +107,26 @@ impl Orders {
             within("risk", step.taken, step.decided);
         }
         within("journal", step.decided, step.on_disk);
-        if self.open.len() >= OPEN_MAX {
-            self.unfollowed += 1;
-            return;
-        }
         let mut root = span(trace, ROOT, "", began, began);
         root.attributes = described(client_order_id, intent);
-        let open = Open { root, sent: Some(step.on_disk), cancel_sent: None };
-        self.open.insert(client_order_id.clone(), open);
+        self.follow(client_order_id, Open::new(root, Some(step.on_disk), Quantity::ZERO));
+    }
+
+    fn filled(&mut self, fill: &FillBooked, spans: &mut Vec<Span>) {
+        spans.extend(filled(fill));
+        let Some(name) = &fill.client_order_id else { return };
+        if let Some(open) = self.open.get_mut(name) {
+            open.booked += fill.quantity;
+            open.root.end_time_unix_nano = open.root.end_time_unix_nano.max(fill.ts.as_nanos());
+            self.close(name, spans);
+        }
+    }
+
+    /// Ends the span of an order that has ended and whose fills are booked.
+    fn close(&mut self, name: &ClientOrderId, spans: &mut Vec<Span>) {
+        if self.open.get(name).is_some_and(Open::is_done) {
+            spans.extend(self.open.remove(name).map(|open| open.root));
+        }
     }
 
     fn heard(&mut self, event: &OrderEvent, spans: &mut Vec<Span>) {
@@ -108,17 +159,19 @@ impl Orders {
             }
             spans.push(canceling);
         }
-        if event.state.is_final()
-            && let Some(open) = self.open.remove(name)
-        {
-            spans.push(closed(open.root, event));
+        if event.state.is_final() {
+            if open.filled.is_none() {
+                end(&mut open.root, event);
+            }
+            open.filled = Some(event.filled);
+            self.close(name, spans);
         }
     }
 }
 
-/// The span of an order that has ended.
-fn closed(mut root: Span, event: &OrderEvent) -> Span {
-    root.end_time_unix_nano = event.ts.as_nanos().max(root.start_time_unix_nano);
+/// Says in the span of an order how it ended.
+fn end(root: &mut Span, event: &OrderEvent) {
+    root.end_time_unix_nano = root.end_time_unix_nano.max(event.ts.as_nanos());
     root.attributes.push(text("hotpit.heard", &event.event));
     root.attributes.push(text("hotpit.filled", &event.filled.to_string()));
     if let Some(id) = &event.venue_order_id {
@@ -130,7 +183,6 @@ fn closed(mut root: Span, event: &OrderEvent) -> Span {
     if matches!(event.state, OrderState::Denied | OrderState::Rejected) {
         root.status = Some(failed(&event.reason));
     }
-    root
 }
 
 fn filled(fill: &FillBooked) -> Option<Span> {
@@ -170,6 +222,7 @@ fn span(trace: TraceId, name: &str, which: &str, from: Timestamp, to: Timestamp)
         start_time_unix_nano: from.as_nanos(),
         // A clock may have been set back in between.
         end_time_unix_nano: to.max(from).as_nanos(),
+        status: Some(Status::default()),
         ..Span::default()
     }
 }
@@ -177,10 +230,13 @@ fn span(trace: TraceId, name: &str, which: &str, from: Timestamp, to: Timestamp)
 /// Made of what the span is, so that the spans of a run that goes on with an order fit those of the
 /// run before.
 fn span_id(trace: TraceId, name: &str, which: &str) -> Vec<u8> {
-    let mut hasher = DefaultHasher::new();
-    (trace, name, which).hash(&mut hasher);
+    // FNV-1a: the same in every build, which the standard library's hash is not.
+    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let trace = trace.to_bytes();
+    let bytes = trace.iter().chain(name.as_bytes()).chain(b"/").chain(which.as_bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, fnv);
     // Zero would be of no meaning: W3C Trace Context, parent-id.
-    hasher.finish().max(1).to_be_bytes().to_vec()
+    hash.max(1).to_be_bytes().to_vec()
 }
 
 pub(super) fn text(key: &str, value: &str) -> KeyValue {

@@ -36,6 +36,7 @@ fn intent(name: &str, decision: Option<&str>) -> Record {
 }
 
 fn order(name: &str, event: &'static str, state: OrderState, ts: Timestamp) -> Record {
+    let is_filled = state == OrderState::Filled;
     Record::Order(OrderEvent {
         ts,
         client_order_id: Some(name.into()),
@@ -46,7 +47,7 @@ fn order(name: &str, event: &'static str, state: OrderState, ts: Timestamp) -> R
         event: event.into(),
         from: OrderState::Sent,
         state,
-        filled: Quantity::ZERO,
+        filled: if is_filled { Quantity::from_contracts(1) } else { Quantity::ZERO },
         reason: "because".to_owned(),
     })
 }
@@ -168,12 +169,65 @@ fn what_failed_is_marked_and_a_cancel_is_followed() {
 }
 
 #[test]
-fn an_order_of_the_run_before_has_its_fills_in_the_same_trace() {
+fn an_order_lasts_until_its_fills_are_booked() {
     let mut orders = Orders::default();
+    take(&mut orders, &called(vec![intent(NAME, None)]));
+    let ended = order(NAME, "executed", OrderState::Filled, at(900));
+    let spans = take(&mut orders, &heard(vec![ended]));
+    assert_eq!(times(&spans), [("send", 500, 900)]);
+    let spans = take(&mut orders, &heard(vec![fill("f-1", at(800), at(950))]));
+    assert_eq!(times(&spans), [("fill", 800, 950), ("order", 100, 950)]);
+    assert!(orders.open.is_empty());
+}
+
+fn recovered(state: OrderState, filled: i64) -> RecoveredOrder {
+    let Record::Intent(intent) = intent(NAME, None) else { unreachable!() };
+    let (filled, booked) = (Quantity::from_contracts(filled), Quantity::ZERO);
+    RecoveredOrder { intent, venue_order_id: None, state, filled, booked }
+}
+
+#[test]
+fn an_order_of_the_run_before_goes_on_in_the_same_trace() {
+    let mut before = Orders::default();
+    take(&mut before, &called(vec![intent(NAME, None)]));
+    let answered = order(NAME, "acknowledged", OrderState::Resting, at(900));
+    let sending = take(&mut before, &heard(vec![answered])).remove(0);
+
+    let mut orders = Orders::of(&[recovered(OrderState::Resting, 0)]);
     let ended = order(NAME, "fill", OrderState::Filled, at(1_500));
     let spans = take(&mut orders, &heard(vec![fill("f-1", at(1_000), at(1_500)), ended]));
-    assert_eq!(times(&spans), [("fill", 1_000, 1_500)]);
-    assert_eq!(spans[0].trace_id, TraceId::of(&NAME.into()).unwrap().to_bytes());
+    assert_eq!(times(&spans), [("fill", 1_000, 1_500), ("order", 400, 1_500)]);
+    assert_eq!(spans[1].trace_id, sending.trace_id);
+    assert_eq!(spans[1].span_id, sending.parent_span_id);
+
+    let mut orders = Orders::of(&[recovered(OrderState::Canceled, 1)]);
+    let spans = take(&mut orders, &heard(vec![fill("f-1", at(1_000), at(1_500))]));
+    assert_eq!(times(&spans), [("fill", 1_000, 1_500), ("order", 400, 1_500)]);
+}
+
+#[test]
+fn a_quote_that_is_newer_than_its_call_makes_the_order_begin_with_the_call() {
+    let mut step = called(vec![intent(NAME, None)]);
+    step.call = Some(CallTimes { tick: Some(at(250)), began: at(200), ended: at(300) });
+    let mut orders = Orders::default();
+    let mut spans = take(&mut orders, &step);
+    spans.extend(take(
+        &mut orders,
+        &heard(vec![order(NAME, "canceled", OrderState::Canceled, at(900))]),
+    ));
+    let times = times(&spans);
+    assert_eq!(
+        (times[0], times.last()),
+        (("quote to agent", 250, 250), Some(&("order", 200, 900)))
+    );
+}
+
+#[test]
+fn the_ids_of_spans_are_the_same_in_every_build() {
+    let trace = TraceId::of(&NAME.into()).unwrap();
+    let hex = |id: Vec<u8>| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(hex(span_id(trace, ROOT, "")), "6bbfe411d3a97c08");
+    assert_ne!(span_id(trace, "fill", "a"), span_id(trace, "fill", "b"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! What a publisher does with a user of Redis that may not do everything.
+//! What a publisher does with a Redis that does not do, or let it do, everything.
 
 use hotpit::bus::{BusState, Settings};
 use hotpit_units::Timestamp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::redis_server::RedisServer;
 use crate::{connect, level, live, publisher, settings, snapshot, subscriber, until};
@@ -37,6 +39,67 @@ async fn a_redis_that_answers_every_message_is_published_to_as_well() {
     books_come_through(&user(&server, &format!("{ALL} -client|reply")).await).await;
 }
 
+/// Words of the protocol, as they go over the wire.
+fn wire(words: &[&str]) -> Vec<u8> {
+    let word = |word: &&str| format!("${}\r\n{word}\r\n", word.len());
+    format!("*{}\r\n{}", words.len(), words.iter().map(word).collect::<String>()).into_bytes()
+}
+
+/// Between a host and a Redis, with other commands in the place of some.
+async fn between(server: &RedisServer, changes: Vec<(Vec<u8>, Vec<u8>)>) -> Settings {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let behind = server.url().trim_start_matches("redis://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(&behind).await.unwrap();
+            let (mut asks, mut is_told) = near.into_split();
+            let (mut answers, mut asked) = far.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut is_told).await });
+            let changes = changes.clone();
+            tokio::spawn(async move {
+                let mut held = vec![];
+                while asks.read_buf(&mut held).await.is_ok_and(|count| count > 0) {
+                    let through = changed(&mut held, &changes);
+                    asked.write_all(&through).await?;
+                }
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    Settings { url, ..settings(server) }
+}
+
+/// What goes through of what is held; the beginning of what might be changed is held on.
+fn changed(held: &mut Vec<u8>, changes: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let (mut through, mut at) = (vec![], 0);
+    while at < held.len() {
+        let rest = &held[at..];
+        if let Some((from, to)) = changes.iter().find(|(from, _)| rest.starts_with(from)) {
+            at += from.len();
+            through.extend_from_slice(to);
+        } else if changes.iter().any(|(from, _)| from.starts_with(rest)) {
+            break;
+        } else {
+            through.push(held[at]);
+            at += 1;
+        }
+    }
+    held.drain(..at);
+    through
+}
+
+#[tokio::test]
+async fn a_redis_that_only_says_that_it_leaves_answers_out_is_published_to_as_well() {
+    let server = RedisServer::start().await;
+    let [off, on] = ["OFF", "ON"].map(|word| wire(&["CLIENT", "REPLY", word]));
+    let (done, refused) = (wire(&["SELECT", "0"]), wire(&["SELECT", "nowhere"]));
+    for answer_to_off in [&done, &refused] {
+        let changes = vec![(off.clone(), answer_to_off.clone()), (on.clone(), done.clone())];
+        books_come_through(&between(&server, changes).await).await;
+    }
+}
+
 async fn books_come_through(settings: &Settings) {
     let publisher = publisher(settings);
     let (subscriber, listener) = subscriber(settings);
@@ -48,6 +111,7 @@ async fn books_come_through(settings: &Settings) {
     publisher.publish(snapshot("KX-LAST", &[level(40, 5)], &[]), Timestamp::EPOCH);
     until("the last book", || listener.book("KX-LAST").is_some()).await;
     assert_eq!(subscriber.stats().gaps, 0);
+    assert_eq!(publisher.stats().waiting, 0);
     assert_eq!(publisher.stats().dropped_down, 0);
     until("all are counted", || publisher.stats().published >= 2_001).await;
 }

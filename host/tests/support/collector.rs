@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::Value;
 
 /// A collector on a port of its own, which has no time for the first request.
 pub struct Collector {
@@ -57,11 +58,29 @@ impl Got {
             return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
         }
         assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+        assert_in_form(&serde_json::from_str(body).unwrap());
         let request: ExportTraceServiceRequest = serde_json::from_str(body).unwrap();
         for resource in request.resource_spans {
             self.resources.push(serde_json::to_string(&resource.resource).unwrap());
             self.spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
         }
         (StatusCode::OK, "{}").into_response()
+    }
+}
+
+/// What OTLP says of its JSON: ids in hexadecimal, 64 bits as text, enumerations as numbers.
+fn assert_in_form(request: &Value) {
+    let spans = &request["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    for span in spans.as_array().unwrap() {
+        let is_hex = |key: &str, length: usize| {
+            let text = span[key].as_str().unwrap();
+            text.len() == length && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
+        };
+        assert!(is_hex("traceId", 32) && is_hex("spanId", 16), "{span}");
+        assert!(is_hex("parentSpanId", if span["name"] == "order" { 0 } else { 16 }), "{span}");
+        for key in ["startTimeUnixNano", "endTimeUnixNano"] {
+            assert!(span[key].as_str().unwrap().parse::<u64>().unwrap() > 0, "{span}");
+        }
+        assert!(span["kind"].is_u64() && span["status"]["code"].is_u64(), "{span}");
     }
 }

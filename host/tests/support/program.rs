@@ -75,6 +75,13 @@ impl Floor {
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
+    /// A page of the running binary's port.
+    pub async fn page(&self, path: &str) -> String {
+        let address = fs::read_to_string(self.folder.path().join("state/ops.addr")).unwrap();
+        let url = format!("http://{}{path}", address.trim());
+        reqwest::get(url).await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+
     /// Waits until the running binary stands as wanted.
     pub async fn until_told(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
         let began = Instant::now();

@@ -261,7 +261,8 @@ async fn a_deployment_lives_and_ends(is_shell: bool, is_users: bool) {
     deployment.variable("PORT", "0");
     let collector = Collector::start().await;
     deployment.variable("AGENTUITY_OTLP_URL", &collector.endpoint);
-    deployment.variable("AGENTUITY_SDK_KEY", "sk-hunter2");
+    // Written as it comes, and read percent-encoded.
+    deployment.variable("AGENTUITY_SDK_KEY", "sk-hunter2,%ff");
     deployment.variable("AGENTUITY_CLOUD_PROJECT_ID", "proj_1");
 
     let launch: Value =
@@ -295,7 +296,7 @@ async fn a_deployment_lives_and_ends(is_shell: bool, is_users: bool) {
     floor.until_so("its traces come", async || !collector.got().spans.is_empty()).await;
     {
         let got = collector.got();
-        assert_eq!(got.authorizations[0].as_deref(), Some("Bearer sk-hunter2"));
+        assert_eq!(got.authorizations[0].as_deref(), Some("Bearer sk-hunter2,%ff"));
         let resource = &got.resources[0];
         assert!(resource.contains("projectId") && resource.contains("proj_1"), "{resource}");
     }

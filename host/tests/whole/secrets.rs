@@ -1,12 +1,16 @@
-//! The private key is in one place: the file that the user made.
+//! Secrets are in one place: where the user put them.
 
 use std::fs;
 use std::path::Path;
 
 use hotpit_exchange::server::credentials::KeyKind;
 
+use crate::support::collector::Collector;
 use crate::support::redis::RedisServer;
 use crate::support::{BOTH, Floor, Setup};
+
+/// What the collector of traces knows the host by.
+const HEADER: &str = "c0llector-hunter2";
 
 /// All files below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -51,10 +55,15 @@ async fn published(redis: &RedisServer, during: impl Future<Output = ()>) -> Vec
 
 async fn a_key_stays_where_it_is(kind: KeyKind) {
     let redis = RedisServer::start().await;
-    let mut setup = Setup::with(&BOTH).over(&redis).line("log", "level = \"trace\"");
+    let collector = Collector::start().await;
+    let mut setup = Setup::with(&BOTH)
+        .over(&redis)
+        .line("log", "level = \"trace\"")
+        .line("traces", format!("endpoint = \"{}\"", collector.endpoint));
     setup.key = kind;
     let floor = Floor::open(&setup).await;
-    let program = floor.spawn();
+    let headers = format!("authorization=Bearer%20{HEADER}");
+    let program = floor.spawn_with(&[("HOTPIT_TRACES_HEADERS", &headers)]);
     let trades = async {
         floor
             .until_so("it trades", async || {
@@ -63,9 +72,13 @@ async fn a_key_stays_where_it_is(kind: KeyKind) {
             })
             .await;
         floor.until_told("it knows", |status| status.desk.fills >= 3).await;
+        floor.until_so("traces come", async || !collector.got().spans.is_empty()).await;
     };
     let published = published(&redis, trades).await;
     let in_redis = everything_in(&redis).await;
+    let told = [floor.text_of(&["status", "--json"]).await, floor.text_of(&["orders"]).await];
+    let metrics = floor.page("/metrics").await;
+    assert!(metrics.contains("hotpit_spans_exported_total"), "{metrics}");
     let sizes = (published.len(), in_redis.len());
     assert!(sizes.0 > 0 && sizes.1 > 0, "the bus goes through Redis: {sizes:?}");
     program.stop();
@@ -78,17 +91,23 @@ async fn a_key_stays_where_it_is(kind: KeyKind) {
         .map(|line| line.as_bytes())
         .filter(|line| line.len() >= 16)
         .map(|line| &line[line.len() / 2..])
-        .chain([b"PRIVATE KEY".as_slice()])
+        .chain([b"PRIVATE KEY".as_slice(), b"access-signature", HEADER.as_bytes()])
+        .chain([floor.key.key_id.as_bytes()])
         .collect();
     assert!(secrets.len() >= 2);
     let assert_clean = |what: &str, bytes: &[u8]| {
         for secret in &secrets {
             let found = bytes.windows(secret.len()).any(|window| window == *secret);
-            assert!(!found, "{what} has a part of the private key");
+            assert!(!found, "{what} has a part of a secret");
         }
     };
     assert_clean("the bus", &published);
     assert_clean("Redis", &in_redis);
+    for page in told.iter().chain([&metrics]) {
+        assert_clean("what the host tells", page.as_bytes());
+    }
+    assert_clean("a trace", collector.got().resources.concat().as_bytes());
+    assert_clean("a trace", format!("{:?}", collector.got().spans).as_bytes());
     let mut looked_at = 0;
     for path in files(floor.folder.path()) {
         if path.starts_with(floor.folder.path().join("keys")) {

@@ -3,7 +3,7 @@
 use hotpit::ops::AgentPhase;
 
 use crate::support::redis::RedisServer;
-use crate::support::{BOTH, Floor, MAKER, Setup, agent, counter, is_running, logs};
+use crate::support::{BOTH, Floor, LOOK, MAKER, Setup, agent, counter, is_running, logs};
 
 /// Lets both example agents trade, and compares the books at the end.
 async fn both_agents_trade(setup: Setup) {
@@ -63,7 +63,14 @@ async fn statistics_are_the_exchanges(setup: Setup, name: &str) {
             floor.mark(&home, hotpit_units::Quantity::from_contracts(1)).await;
             let (volume, open) = floor.numbers(&home).await;
             let told = format!("{home} volume={volume} open_interest={open}");
-            logs::lines_of(name).iter().rev().take(50).any(|line| *line == told)
+            // They are told with the next change of the book: not each mark is followed by one.
+            for _ in 0..50 {
+                if logs::lines_of(name).iter().rev().take(50).any(|line| *line == told) {
+                    return true;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+            false
         })
         .await;
     floor.wake(world).await;

@@ -10,11 +10,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::address::{Address, AddressError};
+use super::address::{Address, AddressError, Node};
 use super::connect::{Commands, ConnectError, explained};
 use super::envelope::{Place, Seqs, encode};
 use super::keys::{self, PublisherKey, Subject};
@@ -30,6 +30,9 @@ const BATCH_MAX: usize = 512;
 /// Pipelines on their way: the next is encoded while Redis works on the one before.
 const IN_FLIGHT_MAX: usize = 4;
 
+/// Messages in a pipeline from which on it pays to say that none is to be answered.
+const QUIET_MIN: usize = 8;
+
 /// Keys in one pipeline; a key is about ten times a message.
 const KEYS_MAX: usize = 128;
 
@@ -42,7 +45,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the publishing side counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PublisherStats {
-    /// Messages that Redis took.
+    /// Messages that Redis read.
     pub published: u64,
     /// Changes of books that became part of a snapshot, because the queue was full.
     pub conflated: u64,
@@ -209,7 +212,7 @@ async fn session(
         }
         (taken, *epoch) = (0, latest + 1);
     }
-    let can_be_quiet = can_be_quiet(shared, timeout).await?;
+    let can_be_quiet = can_be_quiet(commands.node(), &shared.address, timeout).await?;
     shared.queue.connected();
     tracing::info!(redis = %shared.address, at = %commands.node(), epoch, "publishing");
     let writer = Writer {
@@ -225,25 +228,27 @@ async fn session(
     writer.run(stop).await
 }
 
-/// Whether Redis leaves answers out when it is told to; not all that speak its protocol do. Asked
-/// over a connection of its own: where it does not, what it answers is not what is waited for.
-async fn can_be_quiet(shared: &Shared, timeout: Duration) -> Result<bool, SessionError> {
-    let commands = Commands::connect(&shared.address, timeout).await?;
-    let mut asked = Pipeline::with_capacity(2);
+/// Whether this server leaves answers out when it is told to; not all that speak its protocol do.
+/// Asked over a connection of its own: where it does not, the answers that come are others than those
+/// that are waited for.
+async fn can_be_quiet(
+    node: &Node,
+    address: &Address,
+    timeout: Duration,
+) -> Result<bool, SessionError> {
+    let (commands, _) = Commands::to_server(node, address, timeout).await?;
+    let mut asked = Pipeline::with_capacity(3);
     asked.cmd("CLIENT").arg(&["REPLY", "OFF"]).cmd("CLIENT").arg(&["REPLY", "ON"]);
-    match commands.handle().send_packed_commands(&asked, 0, 1).await.and_then(only_the_last) {
-        Ok(_) => Ok(true),
+    asked.cmd("ECHO").arg("quiet");
+    match commands.handle().send_packed_commands(&asked, 0, 2).await {
+        Ok(answers) => {
+            let [Value::Okay, Value::BulkString(echo)] = answers.as_slice() else {
+                return Ok(false);
+            };
+            Ok(echo == b"quiet")
+        }
         Err(error) if error.is_io_error() => Err(error.into()),
         Err(_) => Ok(false),
-    }
-}
-
-/// That of commands without an answer the last one is answered, and nothing before it: otherwise
-/// what is read from here on would be taken for the answers to others.
-fn only_the_last(answers: Vec<Value>) -> RedisResult<Option<Vec<u8>>> {
-    match answers.as_slice() {
-        [Value::Okay] => Ok(None),
-        _ => Err((ErrorKind::UnexpectedReturnType, "it answers although told not to").into()),
     }
 }
 
@@ -351,7 +356,8 @@ impl Writer<'_> {
                     pipeline.query_async(&mut connection).await;
                 before.map(|(before,)| before)
             } else if sent.is_quiet {
-                connection.send_packed_commands(&pipeline, 0, 1).await.and_then(only_the_last)
+                // The one answer is that of the last command.
+                connection.send_packed_commands(&pipeline, 0, 1).await.map(|_| None)
             } else {
                 pipeline.exec_async(&mut connection).await.map(|()| None)
             };
@@ -375,7 +381,9 @@ impl Writer<'_> {
         let mut pipeline = Pipeline::with_capacity(self.batch.len() + 2);
         // An answer costs both sides about as much as a message. What could be said of one is that we
         // may not publish there, and heartbeats, which are answered, hear that a second later.
-        let is_quiet = self.can_be_quiet && self.batch.iter().all(|item| item.body.is_some());
+        let is_quiet = self.can_be_quiet
+            && self.batch.len() >= QUIET_MIN
+            && self.batch.iter().all(|item| item.body.is_some());
         if is_quiet {
             pipeline.cmd("CLIENT").arg(&["REPLY", "OFF"]);
         }
