@@ -30,9 +30,6 @@ const BATCH_MAX: usize = 512;
 /// Pipelines on their way: the next is encoded while Redis works on the one before.
 const IN_FLIGHT_MAX: usize = 4;
 
-/// Messages in a pipeline from which on it pays to say that none is to be answered.
-const QUIET_MIN: usize = 8;
-
 /// Keys in one pipeline; a key is about ten times a message.
 const KEYS_MAX: usize = 128;
 
@@ -381,9 +378,7 @@ impl Writer<'_> {
         let mut pipeline = Pipeline::with_capacity(self.batch.len() + 2);
         // An answer costs both sides about as much as a message. What could be said of one is that we
         // may not publish there, and heartbeats, which are answered, hear that a second later.
-        let is_quiet = self.can_be_quiet
-            && self.batch.len() >= QUIET_MIN
-            && self.batch.iter().all(|item| item.body.is_some());
+        let is_quiet = self.can_be_quiet && self.batch.iter().all(|item| item.body.is_some());
         if is_quiet {
             pipeline.cmd("CLIENT").arg(&["REPLY", "OFF"]);
         }
