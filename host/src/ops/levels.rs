@@ -33,16 +33,15 @@ impl Levels {
         OF_PROCESS.get().ok_or_else(|| "this process has no log".to_owned())
     }
 
-    /// Shows from now on what `filter` says; what holds then.
+    /// Shows from now on what `level` says, and tells it.
     ///
     /// # Errors
     /// When the log has ended.
     pub(super) fn change(&self, level: &str) -> Result<String, String> {
         let filter = LogSettings::filter(level)?;
         self.0.reload(filter).map_err(|error| error.to_string())?;
-        let level = self.0.with_current(EnvFilter::to_string).map_err(|error| error.to_string())?;
         info!(level, "the levels of the log are changed");
-        Ok(level)
+        Ok(level.to_owned())
     }
 }
 
