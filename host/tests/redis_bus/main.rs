@@ -110,6 +110,14 @@ async fn live(state: tokio::sync::watch::Receiver<BusState>) {
     until("live", || *state.borrow() == BusState::Live).await;
 }
 
+/// A publisher, and a subscriber that hears it.
+async fn joined(settings: &Settings) -> (Publisher, Subscriber, Arc<Listener>) {
+    let publisher = publisher(settings);
+    let (subscriber, listener) = subscriber(settings);
+    live(subscriber.state()).await;
+    (publisher, subscriber, listener)
+}
+
 fn level(cents: u32, contracts: i64) -> Level {
     Level { price: Price::from_cents(cents), quantity: Quantity::from_contracts(contracts) }
 }
@@ -193,9 +201,7 @@ fn game(home_score: u32) -> Message {
 async fn every_message_comes_back_as_it_was_published() {
     let server = RedisServer::start().await;
     let settings = settings(&server);
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, subscriber, listener) = joined(&settings).await;
 
     let stale = Stale { tickers: vec!["KX-1".into()], reason: "gap".into() };
     let messages = [
@@ -279,9 +285,7 @@ async fn a_late_subscriber_gets_the_books_the_markets_and_the_games() {
 async fn a_killed_redis_makes_books_stale_and_its_return_makes_them_fresh() {
     let mut server = RedisServer::start().await;
     let settings = settings(&server);
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, subscriber, listener) = joined(&settings).await;
     publisher.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
     until("the book", || listener.book("KX-1").is_some()).await;
 
@@ -359,9 +363,7 @@ async fn a_missing_message_makes_books_stale_until_they_are_loaded_again() {
 async fn a_publisher_that_starts_again_is_a_new_epoch() {
     let server = RedisServer::start().await;
     let settings = settings(&server);
-    let first = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (first, subscriber, listener) = joined(&settings).await;
     first.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
     until("the book", || listener.book("KX-1").is_some()).await;
     first.close().await;
@@ -389,9 +391,7 @@ async fn a_subscriber_without_a_publisher_is_not_live() {
 async fn a_flood_that_fills_the_queue_ends_with_the_right_books() {
     let server = RedisServer::start().await;
     let settings = Settings { queue_max: 64, ..settings(&server) };
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, subscriber, listener) = joined(&settings).await;
 
     let truth = Cache::default();
     let mut rng = Entropy::seeded(7).rng("flood");
@@ -422,9 +422,7 @@ async fn a_flood_that_fills_the_queue_ends_with_the_right_books() {
 async fn a_trade_that_does_not_fit_into_the_queue_is_counted_here_and_missed_there() {
     let server = RedisServer::start().await;
     let settings = Settings { queue_max: 64, ..settings(&server) };
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, subscriber, listener) = joined(&settings).await;
     for number in 0..20_000 {
         publisher.publish(trade(number), Timestamp::EPOCH);
     }

@@ -8,7 +8,9 @@ use hotpit_rt::Clock;
 use hotpit_units::Timestamp;
 
 use crate::redis_server::RedisServer;
-use crate::{connect, level, live, publisher, settings, snapshot, streams, subscriber, until};
+use crate::{
+    connect, joined, level, live, publisher, settings, snapshot, streams, subscriber, until,
+};
 
 /// Says a heartbeat on every channel, as a publisher of this epoch would.
 async fn beat(connection: &mut redis::aio::MultiplexedConnection, epoch: u64) {
@@ -22,9 +24,7 @@ async fn beat(connection: &mut redis::aio::MultiplexedConnection, epoch: u64) {
 async fn the_end_of_the_publisher_is_seen_although_an_earlier_one_goes_on() {
     let server = RedisServer::start().await;
     let settings = settings(&server);
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, _subscriber, listener) = joined(&settings).await;
     publisher.publish(snapshot("KX-1", &[level(40, 5)], &[]), Timestamp::EPOCH);
     until("the book", || listener.book("KX-1").is_some()).await;
     drop(publisher);

@@ -11,7 +11,7 @@ use hotpit_units::{Side, Timestamp};
 use tempfile::TempDir;
 
 use crate::redis_server::RedisServer;
-use crate::{book, connect, delta, level, live, publisher, settings, snapshot, subscriber};
+use crate::{book, connect, delta, joined, level, live, publisher, settings, snapshot};
 use crate::{trade, until};
 
 /// A port that was free a moment ago. Below those that a cluster adds 10000 to in vain.
@@ -154,9 +154,7 @@ async fn after_a_failover_everything_goes_on_over_the_new_master() {
     let url =
         format!("redis-sentinel://127.0.0.1:{},127.0.0.1:{}/0#desk", free_port(), sentinel.port);
     let settings = Settings { url, ..settings(&master) };
-    let publisher = publisher(&settings);
-    let (subscriber, listener) = subscriber(&settings);
-    live(subscriber.state()).await;
+    let (publisher, subscriber, listener) = joined(&settings).await;
     let place = |server: &RedisServer| Some(format!("127.0.0.1:{}", port(server)));
     assert_eq!(examine(&settings).await.unwrap().master, place(&master));
 
