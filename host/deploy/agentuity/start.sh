@@ -34,11 +34,12 @@ fi
 # Traces go to the platform's collector unless a variable says where, if only that it is nowhere. What
 # the host could not use is left alone: it trades without.
 encoded() {
-    printf %s "$1" | tr -d '[:cntrl:]' | sed 's/%/%25/g; s/,/%2C/g'
+    printf %s "$1" | LC_ALL=C tr -cd ' -~' | sed 's/%/%25/g; s/,/%2C/g'
 }
 case "${AGENTUITY_OTLP_URL:-}" in
-    *[?#@]*) ;;
-    https://* | http://127.0.0.1:*)
+    # Credentials, a query, or no address at all.
+    *[!A-Za-z0-9._~:/-]* | *://*:*[!0-9]* | *:) ;;
+    https://[A-Za-z0-9]* | http://127.0.0.1:[0-9]*)
         if [ -z "${HOTPIT_TRACES_ENDPOINT+set}${HOTPIT_TRACES_HEADERS:-}${HOTPIT_TRACES_HEADERS_FILE:-}" ]; then
             export HOTPIT_TRACES_ENDPOINT="$AGENTUITY_OTLP_URL"
             token=$(encoded "${AGENTUITY_OTLP_BEARER_TOKEN:-${AGENTUITY_SDK_KEY:-}}")

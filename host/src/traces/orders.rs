@@ -165,6 +165,9 @@ impl Orders {
             }
             open.filled = Some(event.filled);
             self.close(name, spans);
+        } else {
+            // It was taken for ended, and works all the same.
+            open.filled = None;
         }
     }
 }
